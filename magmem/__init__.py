@@ -1,0 +1,64 @@
+"""magmem: a laboratory for memory accounting on Magenta (Zircon), the kernel of Fuchsia.
+
+Read a capture of a real machine or build a simulated one, ask the guide's tools, and see every
+byte explained:
+
+>>> import magmem
+>>> snap = magmem.read_capture("small-machine")  # a file, or a dataset that ships
+>>> print(magmem.ps(snap))  # doctest: +SKIP
+
+Names are loaded when first used, so ``import magmem`` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    # the waist
+    "Snapshot": "magmem.snapshot",
+    # captures
+    "read_capture": "magmem.captures",
+    "info": "magmem.captures.info",
+    # sizes
+    "format_size": "magmem.sizes",
+    "parse_size": "magmem.sizes",
+    # what tools return and what goes wrong
+    "Listing": "magmem.listing",
+    "CaptureError": "magmem.errors",
+    "KernelError": "magmem.errors",
+    "MagmemError": "magmem.errors",
+    "MissingData": "magmem.errors",
+    "SnapshotError": "magmem.errors",
+    "UnknownDataset": "magmem.errors",
+}
+"""Public names and the module each lives in; `tests/test_public_api.py` keeps the list true."""
+
+_MODULES = ("datasets",)
+"""Public submodules reachable as attributes."""
+
+__all__ = ["__version__", *_EXPORTS, *_MODULES]  # noqa: PLE0604 (all are strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(import_module(_EXPORTS[name]), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f"magmem.{name}")
+    raise AttributeError(f"module 'magmem' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Make the guide's commands available as magics (``%load_ext magmem``)."""
+    from magmem.magics import load_ipython_extension as load
+
+    load(ipython)

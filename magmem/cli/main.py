@@ -1,0 +1,74 @@
+"""The command group: which subcommand lives where, and how errors end.
+
+A subcommand's module is imported only when it is asked for, so that a quick command stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from magmem import __version__
+from magmem.errors import MagmemError
+
+__all__ = ["COMMANDS", "cli", "run"]
+
+COMMANDS = {
+    "info": "magmem.cli.info:info",
+    "datasets": "magmem.cli.info:datasets",
+}
+"""Subcommand name to ``module:function`` of its click command."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every subcommand's name, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The subcommand of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(module), function)
+        assert isinstance(command, click.Command)  # noqa: S101 (COMMANDS names only commands)
+        return command
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="CAPTURE is a file, the name of a dataset that ships (`magmem datasets`), or - for "
+    "standard input. Any kind is detected: machine descriptions, memgraph JSON, transcripts.",
+)
+@click.version_option(__version__, prog_name="magmem")
+def cli() -> None:
+    """Ask a captured or described Magenta machine where its memory is."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns the exit status, with errors told in one line on stderr."""
+    try:
+        status = cli.main(arguments, prog_name="magmem", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except MagmemError as error:
+        click.echo(f"magmem: {error}", err=True)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone (`magmem ps … | head`): nothing is wrong.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        click.echo(f"magmem: {error.filename or 'file'}: {error.strerror}", err=True)
+        return 1
+    return status if isinstance(status, int) else 0

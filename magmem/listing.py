@@ -1,0 +1,72 @@
+"""What every tool returns: exact text first, the typed table behind it.
+
+``str(listing)`` is the tool's text to the byte, ``listing.df`` the same rows typed (bytes as
+integers), ``listing.html`` a plain table. A notebook shows the text.
+"""
+
+from __future__ import annotations
+
+import html as html_escaping
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["Listing"]
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """A tool's output.
+
+    Attributes
+    ----------
+    text : str
+        The exact text, with its line ends.
+    df : pandas.DataFrame
+        The rows, typed; sizes in ``*_bytes`` columns.
+    title : str
+        One line for captions of the HTML form.
+    warnings : tuple of str
+        Lines the tool writes to standard error beside its text.
+    exit_status : int
+        What the command exits with: 0, or 1 after a partial failure.
+    data : mapping
+        What ``to_json`` writes; empty means the rows of `df`.
+    """
+
+    text: str
+    df: pd.DataFrame
+    title: str = ""
+    warnings: tuple[str, ...] = ()
+    exit_status: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text.removesuffix("\n")
+
+    @property
+    def html(self) -> str:
+        """The rows as a plain HTML table; every name escaped."""
+        caption = f"<caption>{_escape(self.title)}</caption>" if self.title else ""
+        table = self.df.to_html(index=False, escape=True, border=0, na_rep="")
+        return table.replace(">", f">{caption}", 1) if caption else table
+
+    def to_json(self) -> str:
+        """The table as JSON text (missing values are null)."""
+        if self.data:
+            return json.dumps(self.data, indent=1, ensure_ascii=False) + "\n"
+        return self.df.to_json(orient="records", indent=1, force_ascii=False) + "\n"
+
+    def to_csv(self) -> str:
+        """The table as CSV text with a header line (missing values are empty)."""
+        return self.df.to_csv(index=False, lineterminator="\n")
+
+
+def _escape(text: str) -> str:
+    return html_escaping.escape(text)

@@ -1,0 +1,177 @@
+"""Sizes as the guide's tools print them, and back again.
+
+The rule is reference/tools.md "Sizes": units B k M G T P E, factors of 1024; a size climbs a unit
+while it is 10000 or more, or divides by 1024 without remainder; one decimal appears as soon as any
+division left a remainder, and comes from the last remainder alone. So 1 MiB less one byte is
+``1024.0k``, and ``28k`` is exact while ``28.0k`` is not.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["UNITS", "format_size", "format_sizes", "parse_size", "parse_sizes"]
+
+UNITS = "BkMGTPE"
+_UNIT_BYTES = {unit: 1024**power for power, unit in enumerate(UNITS)}
+_UNIT_BYTES["K"] = 1024
+_SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?([BkKMGTPE]?)")
+
+
+def format_size(size_bytes: int, unit: str = "") -> str:
+    """A size in bytes as the tools print it.
+
+    Parameters
+    ----------
+    size_bytes : int
+        0 or more.
+    unit : str
+        One of ``BkMGTPE`` to fix the unit; empty for the natural one. Only the first character
+        counts; an unknown unit prints ``?`` and the natural form.
+
+    Raises
+    ------
+    ValueError
+        A negative size.
+
+    Examples
+    --------
+    >>> format_size(28 * 1024), format_size(1419571), format_size(1048575), format_size(0, "k")
+    ('28k', '1386.3k', '1024.0k', '0k')
+    """
+    if size_bytes < 0:
+        raise ValueError(f"expected a size of 0 bytes or more, found {size_bytes}")
+    fixed = unit[:1]
+    if fixed and fixed not in UNITS:
+        return "?" + format_size(size_bytes)
+    whole, remainder, inexact, power = int(size_bytes), 0, False, 0
+    while UNITS[power] != fixed if fixed else whole >= 10000 or (whole and whole % 1024 == 0):
+        whole, remainder = divmod(whole, 1024)
+        inexact = inexact or remainder != 0
+        power += 1
+    if not inexact:
+        return f"{whole}{UNITS[power]}"
+    tenth = (remainder + 50) // 100
+    carry, tenth = divmod(tenth, 10)
+    return f"{whole + carry}.{tenth}{UNITS[power]}"
+
+
+def format_sizes(sizes_bytes: npt.ArrayLike, unit: str = "") -> npt.NDArray[np.str_]:
+    """`format_size` of every item of an integer array, without a Python loop over them.
+
+    Returns
+    -------
+    array of str, the same shape
+
+    Raises
+    ------
+    ValueError
+        A negative size.
+    """
+    whole = np.array(sizes_bytes, dtype=np.uint64 if _is_unsigned(sizes_bytes) else np.int64)
+    if whole.size and whole.min() < 0:
+        raise ValueError(f"expected sizes of 0 bytes or more, found {whole.min()}")
+    fixed = unit[:1]
+    prefix = "?" if fixed and fixed not in UNITS else ""
+    target = UNITS.find(fixed) if fixed and not prefix else None
+    power = np.zeros(whole.shape, np.int8)
+    remainder = np.zeros(whole.shape, np.int64)
+    inexact = np.zeros(whole.shape, bool)
+    for step in range(len(UNITS) - 1 if target is None else target):
+        climbs = power == step
+        if target is None:
+            climbs &= (whole >= 10000) | ((whole != 0) & (whole % 1024 == 0))
+        rest = (whole % 1024).astype(np.int64)
+        remainder = np.where(climbs, rest, remainder)
+        inexact |= climbs & (rest != 0)
+        whole = np.where(climbs, whole // 1024, whole)
+        power[climbs] = step + 1
+    tenth = (remainder + 50) // 100
+    whole = whole + (inexact & (tenth == 10)).astype(whole.dtype)
+    decimals = np.array([f".{digit % 10}" for digit in range(11)])[tenth]
+    number = np.char.add(whole.astype(str), np.where(inexact, decimals, ""))
+    text = np.char.add(number, np.array(list(UNITS))[power])
+    return np.char.add(prefix, text) if prefix else text
+
+
+def parse_size(size: int | str) -> int:
+    """Bytes of a size given as an integer or in the tools' form.
+
+    ``K`` is accepted for ``k``; a number without unit is bytes; decimals are fractions of the
+    unit, rounded to the nearest byte.
+
+    Raises
+    ------
+    ValueError
+        A negative integer, or text that is not a size.
+
+    Examples
+    --------
+    >>> parse_size("68k"), parse_size("1.5M"), parse_size(4096)
+    (69632, 1572864, 4096)
+    """
+    if isinstance(size, str):
+        match = _SIZE.fullmatch(size.strip())
+        if match is None or len(size) > 40:
+            raise ValueError(f"expected a size such as 68k, 1.5M or 4096, found {size[:40]!r}")
+        whole, decimals, unit = match.groups()
+        number = Fraction(f"{whole}.{decimals}" if decimals else whole)
+        return int(number * _UNIT_BYTES.get(unit, 1) + Fraction(1, 2))
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+        raise ValueError(f"expected a size such as 68k or a number of bytes, found {size!r}")
+    if size < 0:
+        raise ValueError(f"expected a size of 0 bytes or more, found {size}")
+    return int(size)
+
+
+def parse_sizes(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """`parse_size` of every text of an array, without a Python loop over long columns.
+
+    Returns
+    -------
+    int64 array, the same shape
+
+    Raises
+    ------
+    ValueError
+        A text that is not a size, or more than 63 bits.
+    """
+    text = np.char.strip(np.asarray(sizes, dtype=str))
+    parts = np.char.partition(text, ".")
+    last = parts[..., 0], parts[..., 2]
+    ends = np.char.rstrip(text, "BkKMGTPE")
+    unit = np.char.replace(text, ends, "") if text.size else text
+    whole = np.char.rstrip(last[0], "BkKMGTPE")
+    decimals = np.char.rstrip(last[1], "BkKMGTPE")
+    simple = (
+        np.char.isdigit(whole)
+        & (np.char.str_len(whole) <= 9)
+        & (np.char.str_len(unit) <= 1)
+        & ((decimals == "") & (parts[..., 1] == "") | np.char.isdigit(decimals))
+        & (np.char.str_len(decimals) <= 3)
+        & np.isin(unit, ["", "B", "k", "K", "M", "G"])
+    )
+    result = np.zeros(text.shape, np.int64)
+    scale = np.select(
+        [unit == "k", unit == "K", unit == "M", unit == "G"], [1024, 1024, 1 << 20, 1 << 30], 1
+    )
+    tens = np.array([1, 10, 100, 1000])[np.minimum(np.char.str_len(decimals), 3)]
+    fraction = np.where(simple & (decimals != ""), decimals, "0").astype(np.int64)
+    amount = np.where(simple, whole, "0").astype(np.int64)
+    result[...] = amount * scale + (2 * fraction * scale + tens) // (2 * tens)
+    for place in np.argwhere(~simple):
+        at = tuple(place)
+        value = parse_size(str(text[at]))
+        if value >= 1 << 63:
+            raise ValueError(f"expected a size below 8E, found {text[at]}")
+        result[at] = value
+    return result
+
+
+def _is_unsigned(values: Any) -> bool:
+    return getattr(getattr(values, "dtype", None), "kind", "") == "u"
