@@ -109,6 +109,8 @@ def parse_size(size: int | str) -> int:
     ------
     ValueError
         A negative integer, or text that is not a size.
+    TypeError
+        Neither text nor an integer.
 
     Examples
     --------
@@ -123,7 +125,7 @@ def parse_size(size: int | str) -> int:
         number = Fraction(f"{whole}.{decimals}" if decimals else whole)
         return int(number * _UNIT_BYTES.get(unit, 1) + Fraction(1, 2))
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-        raise ValueError(f"expected a size such as 68k or a number of bytes, found {size!r}")
+        raise TypeError(f"expected a size such as 68k or a number of bytes, found {size!r}")
     if size < 0:
         raise ValueError(f"expected a size of 0 bytes or more, found {size}")
     return int(size)
