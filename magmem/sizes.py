@@ -20,6 +20,9 @@ __all__ = ["UNITS", "format_size", "format_sizes", "parse_size", "parse_sizes"]
 UNITS = "BkMGTPE"
 _UNIT_BYTES = {unit: 1024**power for power, unit in enumerate(UNITS)}
 _UNIT_BYTES["K"] = 1024
+_SCALES = np.zeros(128, np.int64)  # by letter; 0 = not in the fast lane
+for _unit in "BkKMG":
+    _SCALES[ord(_unit)] = _UNIT_BYTES[_unit]
 _SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?([BkKMGTPE]?)")
 
 
@@ -144,24 +147,26 @@ def parse_sizes(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:
         A text that is not a size, or more than 63 bits.
     """
     text = np.char.strip(np.asarray(sizes, dtype=str))
-    parts = np.char.partition(text, ".")
-    last = parts[..., 0], parts[..., 2]
-    ends = np.char.rstrip(text, "BkKMGTPE")
-    unit = np.char.replace(text, ends, "") if text.size else text
-    whole = np.char.rstrip(last[0], "BkKMGTPE")
-    decimals = np.char.rstrip(last[1], "BkKMGTPE")
+    result = np.zeros(text.shape, np.int64)
+    if not text.size:
+        return result
+    number = np.char.rstrip(text, "BkKMGTPE")
+    unit_length = np.char.str_len(text) - np.char.str_len(number)
+    codes = np.ascontiguousarray(text)[..., np.newaxis].view(np.uint32)
+    last = np.take_along_axis(codes, np.maximum(np.char.str_len(text) - 1, 0)[..., np.newaxis], -1)
+    parts = np.char.partition(number, ".")
+    whole, point, decimals = parts[..., 0], parts[..., 1], parts[..., 2]
+    # The fast lane: plain ASCII, at most 9 digits and 3 decimals, so that no product overflows.
     simple = (
         np.char.isdigit(whole)
+        & (np.char.isdigit(decimals) | (point == ""))
+        & (codes < 128).all(axis=-1)
         & (np.char.str_len(whole) <= 9)
-        & (np.char.str_len(unit) <= 1)
-        & ((decimals == "") & (parts[..., 1] == "") | np.char.isdigit(decimals))
         & (np.char.str_len(decimals) <= 3)
-        & np.isin(unit, ["", "B", "k", "K", "M", "G"])
+        & (unit_length <= 1)
     )
-    result = np.zeros(text.shape, np.int64)
-    scale = np.select(
-        [unit == "k", unit == "K", unit == "M", unit == "G"], [1024, 1024, 1 << 20, 1 << 30], 1
-    )
+    scale = np.where(unit_length == 1, _SCALES[np.minimum(last[..., 0], 127)], 1)
+    simple &= scale > 0
     tens = np.array([1, 10, 100, 1000])[np.minimum(np.char.str_len(decimals), 3)]
     fraction = np.where(simple & (decimals != ""), decimals, "0").astype(np.int64)
     amount = np.where(simple, whole, "0").astype(np.int64)

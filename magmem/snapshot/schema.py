@@ -264,7 +264,7 @@ HANDLES = _table(
     "One row per handle, by process, in the kernel's iteration order.",
     _int("process_koid", "The process that holds it.", required=True),
     _int("value", "Handle value (32 bits)."),
-    _text("type", "Object type: vmo, channel, event-pair …", required=True),
+    _text("type", "Object type, such as vmo, channel or event-pair.", required=True),
     _int("koid", "The object it refers to."),
     _int("rights", "Rights mask (1 duplicate, 2 transfer, 4 read, 8 write, 16 execute, 32 map …)."),
     _int("vmo", "Row in vmos when the type is vmo."),

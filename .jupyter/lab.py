@@ -1,0 +1,40 @@
+"""Start JupyterLab on the first chapter; print its address where no browser can be opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START = "notebooks/00-start-here.ipynb"
+
+
+def has_screen() -> bool:
+    """Whether a browser could be shown to whoever typed the command."""
+    if sys.platform in ("darwin", "win32"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def arguments() -> list[str]:
+    """The command line of JupyterLab for this machine and user."""
+    words = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={ROOT}",
+        f"--LabApp.default_url=/lab/tree/{START}",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        words.append("--allow-root")  # in a container there is often no other user
+    if not has_screen():
+        words.append("--no-browser")
+    return [*words, *sys.argv[1:]]
+
+
+if __name__ == "__main__":
+    command = arguments()
+    if "--no-browser" in command:
+        print("No screen here: open the address that JupyterLab prints below.", flush=True)
+    os.execv(command[0], command)
