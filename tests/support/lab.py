@@ -1,0 +1,119 @@
+"""A JupyterLab of its own for browser tests, on a copy of the notebooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent.parent
+TOKEN = "browser-tests"  # noqa: S105 (a server on loopback that lives as long as the tests)
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab; `url` opens a notebook of its copy."""
+
+    port: int
+    folder: Path
+
+    def url(self, notebook: str) -> str:
+        """Address of a notebook in the copy, such as ``00-start-here.ipynb``."""
+        return f"http://127.0.0.1:{self.port}/lab/tree/notebooks/{notebook}?token={TOKEN}&reset"
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """JupyterLab as `make lab` starts it, but on a copy of the notebooks in `folder`."""
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        *(sys.executable, str(ROOT / ".jupyter" / "lab.py"), "--no-browser"),
+        *(f"--ServerApp.root_dir={folder}", f"--ServerApp.port={port}"),
+        *(f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True"),
+        "--ServerApp.port_retries=0",
+    ]
+    # Settings and workspaces of whoever runs the tests must not colour them.
+    env = os.environ | {name: str(folder / name.lower()) for name in _PRIVATE}
+    with (folder / "lab.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+        try:
+            _wait(port, server, folder / "lab.log")
+            yield Lab(port, folder)
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+_PRIVATE = (
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+    "IPYTHONDIR",
+)
+
+
+def _wait(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    address = f"http://127.0.0.1:{port}/api/status?token={TOKEN}"
+    for _ in range(240):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.25)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+
+
+def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
+    """Open a notebook and wait until its kernel is idle."""
+    page.goto(lab.url(notebook))
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+
+
+def run_all(page: Page) -> None:
+    """Run > Run All Cells by mouse, then wait until the last code cell has its number."""
+    page.evaluate(
+        "() => { for (const cell of window.jupyterapp.shell.currentWidget.content.widgets)"
+        " if (cell.model.type === 'code') { cell.model.executionCount = null; } }"
+    )
+    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+    page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets"
+        ".filter(c => c.model.type === 'code').every(c => c.model.executionCount)",
+        timeout=180_000,
+    )
+    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+
+
+def model(page: Page) -> dict[str, Any]:
+    """The open notebook as JupyterLab holds it."""
+    text = page.evaluate(
+        "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON())"
+    )
+    loaded = json.loads(text)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def outputs(page: Page) -> list[dict[str, Any]]:
+    """Every output of the open notebook, in order."""
+    return [output for cell in model(page)["cells"] for output in cell.get("outputs", [])]

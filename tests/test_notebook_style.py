@@ -1,0 +1,70 @@
+"""Notebooks are written for reading: the rules of CONTRIBUTING.md, checked cell by cell."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def cells(path: Path) -> list[Any]:
+    """The cells of a notebook."""
+    return list(nbformat.read(path, as_version=4).cells)
+
+
+def code_lines(cell: Any) -> int:
+    """Lines of code that are not blank."""
+    return sum(1 for line in cell.source.splitlines() if line.strip())
+
+
+def test_there_is_a_course() -> None:
+    """The first chapter exists, so that the rules below have something to hold."""
+    assert "00-start-here.ipynb" in [path.name for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_prose_leads_into_every_code_cell(path: Path) -> None:
+    """A code cell is announced by the text cell right before it."""
+    for before, cell in zip([None, *cells(path)], cells(path), strict=False):
+        if cell.cell_type == "code":
+            assert before is not None, cell.source
+            assert before.cell_type == "markdown", cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_are_short(path: Path) -> None:
+    """Code cells have 2 to 4 lines as a rule (median), and none has more than 15."""
+    lengths = [code_lines(cell) for cell in cells(path) if cell.cell_type == "code"]
+    assert max(lengths) <= 15
+    assert statistics.median(lengths) <= 4
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_stored_and_clean(path: Path) -> None:
+    """Every cell was run in order; no error, nothing on stderr, no path or address of a machine."""
+    code = [cell for cell in cells(path) if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+            text = str(output.get("text", output.get("data", {}).get("text/plain", "")))
+            assert " at 0x" not in text, "an object's address changes from run to run"
+            assert str(ROOT) not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stored_the_same_everywhere(path: Path) -> None:
+    """Cell ids follow the position and the metadata names no version, so diffs show only changes."""
+    notebook = nbformat.read(path, as_version=4)
+    assert [cell.id for cell in notebook.cells] == [
+        f"cell-{position:02d}" for position in range(len(notebook.cells))
+    ]
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert path.stat().st_size < 1_500_000
