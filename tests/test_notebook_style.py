@@ -61,7 +61,7 @@ def test_outputs_are_stored_and_clean(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_stored_the_same_everywhere(path: Path) -> None:
-    """Cell ids follow the position and the metadata names no version, so diffs show only changes."""
+    """Cell ids follow the position and no version is named, so a diff shows only changes."""
     notebook = nbformat.read(path, as_version=4)
     assert [cell.id for cell in notebook.cells] == [
         f"cell-{position:02d}" for position in range(len(notebook.cells))
