@@ -23,6 +23,8 @@ _EXPORTS = {
     # captures
     "read_capture": "magmem.captures",
     "info": "magmem.captures.info",
+    # the guide's tools
+    "ps": "magmem.tools.ps",
     # sizes
     "format_size": "magmem.sizes",
     "parse_size": "magmem.sizes",

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from magmem.listing import Listing
+if TYPE_CHECKING:
+    from magmem.listing import Listing
 
-__all__ = ["capture_argument", "emit", "output_options"]
+__all__ = [
+    "capture_argument",
+    "capture_parameter",
+    "emit",
+    "output_options",
+    "output_parameters",
+    "write",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def capture_parameter(required: bool = True) -> click.Argument:
+    """``CAPTURE...``: one or more files, dataset names or ``-``, merged when several."""
+    return click.Argument(
+        ["capture"], nargs=-1, required=required, metavar="CAPTURE...", shell_complete=_complete
+    )
+
+
+def output_parameters() -> list[click.Parameter]:
+    """``--json``, ``--csv`` and ``--python``."""
+    return [
+        click.Option(["--json", "output"], flag_value="json", help="The table as JSON."),
+        click.Option(["--csv", "output"], flag_value="csv", help="The table as CSV."),
+        click.Option(
+            ["--python", "output"], flag_value="python", help="Show how to do it in Python."
+        ),
+    ]
+
+
 def capture_argument(function: F) -> F:
-    """Add ``CAPTURE...``: one or more files, dataset names or ``-``, merged when several."""
-    return click.argument(
-        "capture", nargs=-1, required=True, metavar="CAPTURE...", shell_complete=_complete
-    )(function)
+    """Add `capture_parameter` to a command."""
+    return _with_parameters(function, [capture_parameter()])
 
 
 def output_options(function: F) -> F:
-    """Add ``--json``, ``--csv`` and ``--python``."""
-    for option in (
-        click.option("--python", "output", flag_value="python", help="Show the library call."),
-        click.option("--csv", "output", flag_value="csv", help="The table as CSV."),
-        click.option("--json", "output", flag_value="json", help="The table as JSON."),
-    ):
-        function = option(function)
+    """Add `output_parameters` to a command."""
+    return _with_parameters(function, output_parameters())
+
+
+def _with_parameters(function: F, parameters: list[click.Parameter]) -> F:
+    # click reads parameters off the function from last to first, as decorators leave them.
+    held = function.__dict__.setdefault("__click_params__", [])
+    held.extend(reversed(parameters))
     return function
 
 
@@ -41,11 +66,24 @@ def emit(listing: Listing, output: str | None = None) -> int:
         text = listing.to_csv()
     else:
         text = listing.text
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    write(text)
     for warning in listing.warnings:
         click.echo(warning, err=True)
     return listing.exit_status
+
+
+def write(text: str) -> None:
+    """Print text to standard output as UTF-8 with its own line ends, whatever the locale says.
+
+    A name that is not Unicode (a lone surrogate) prints as ``?``.
+    """
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        stream.write(text.encode("utf-8", "replace"))
+    sys.stdout.flush()
 
 
 def _complete(

@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "cli", "run"]
 COMMANDS = {
     "info": "magmem.cli.info:info",
     "datasets": "magmem.cli.info:datasets",
+    "ps": "magmem.cli.guide:ps",
 }
 """Subcommand name to ``module:function`` of its click command."""
 
