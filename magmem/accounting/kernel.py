@@ -16,12 +16,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from magmem.accounting.runs import Ints, RunIndex
+from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
-__all__ = ["MAX_SHARE_ASPACES", "KernelView", "ProcessSums"]
+__all__ = ["MAX_PAGES", "MAX_SHARE_ASPACES", "KernelView", "ProcessSums", "integers", "view_of"]
 
 MAX_SHARE_ASPACES = 64
 """Distinct address spaces the kernel looks at before it estimates (reference/kernel.md)."""
+
+MAX_PAGES = 1 << 40
+"""Pages of a 52-bit physical address space: no x86-64 machine has more to commit."""
 
 
 @dataclass(frozen=True)
@@ -40,40 +44,69 @@ class ProcessSums:
 
 
 class KernelView:
-    """The kernel's derived numbers over one snapshot, each computed once when first asked for."""
+    """The kernel's derived numbers over one snapshot, each computed once when first asked for.
+
+    Attributes
+    ----------
+    region : int64 array
+        Rows of regions that are mappings of a known VMO; the other arrays follow this order.
+    vmo, aspace, offset_bytes, size_bytes : int64 arrays
+        What each mapping maps, where, and from where in the VMO.
+    map_seq : int64 array
+        Creation order of the mappings; the table's order where the capture does not say.
+    """
 
     def __init__(self, snap: Snapshot) -> None:
         self.snap = snap
         regions = snap.regions
-        self.region: Ints = np.flatnonzero(
-            (regions["kind"].cat.codes.to_numpy() == 1) & regions["vmo"].notna().to_numpy()
-        )
-        """Rows of regions that are mappings of a known VMO; the arrays below follow this order."""
-        at = regions.iloc[self.region]
-        self.vmo: Ints = integers(at["vmo"])
-        self.aspace: Ints = integers(at["aspace"])
-        self.offset_bytes: Ints = integers(at["vmo_offset_bytes"])
-        self.size_bytes: Ints = integers(at["size_bytes"])
-        sequence = at["map_seq"]
+        mapped = regions["kind"].cat.codes.to_numpy() == 1
+        self.region: Ints = np.flatnonzero(mapped & regions["vmo"].notna().to_numpy())
+        self.vmo: Ints = self._column("vmo")
+        self.aspace: Ints = self._column("aspace")
+        self.offset_bytes: Ints = self._column("vmo_offset_bytes")
+        self.size_bytes: Ints = self._column("size_bytes")
+        told = regions["map_seq"].notna().to_numpy()[self.region].all()
         self.map_seq: Ints = (
-            integers(sequence) if sequence.notna().all() else np.arange(len(at), dtype=np.int64)
+            self._column("map_seq") if told else np.arange(len(self.region), dtype=np.int64)
         )
+
+    def _column(self, name: str) -> Ints:
+        return integers(self.snap.regions[name])[self.region]
 
     @cached_property
     def runs(self) -> RunIndex:
-        """The committed runs, indexed by VMO."""
+        """The committed runs, indexed by VMO. Runs of a physical VMO are no RAM and left out.
+
+        Raises
+        ------
+        SnapshotError
+            More pages than an x86-64 machine can have.
+        """
         pages = self.snap.pages
-        return RunIndex(
-            pages["vmo"].to_numpy(),
-            pages["first_page"].to_numpy(),
-            pages["page_count"].to_numpy(),
-            len(self.snap.vmos),
-        )
+        owner = pages["vmo"].to_numpy()
+        first = pages["first_page"].to_numpy()
+        count = pages["page_count"].to_numpy()
+        physical = (self.snap.vmos["kind"].cat.codes.to_numpy() == 1)[owner]
+        if physical.any():
+            owner, first, count = owner[~physical], first[~physical], count[~physical]
+        if float(np.sum(count, dtype=np.float64)) > MAX_PAGES:
+            raise SnapshotError(
+                "pages",
+                "all rows",
+                f"at most {MAX_PAGES} pages (52 bits of physical address)",
+                f"{float(np.sum(count, dtype=np.float64)):.3g}",
+            )
+        return RunIndex(owner, first, count, len(self.snap.vmos))
 
     @cached_property
     def committed_bytes(self) -> Ints:
         """Per VMO: bytes of the pages it owns."""
         return self.runs.owner_pages * PAGE_BYTES
+
+    @cached_property
+    def size_pages(self) -> Ints:
+        """Per VMO: pages of its current size, the last one perhaps in part."""
+        return whole_pages(integers(self.snap.vmos["size_bytes"]))
 
     @cached_property
     def num_children(self) -> Ints:
@@ -87,11 +120,19 @@ class KernelView:
         return np.bincount(self.vmo, minlength=len(self.snap.vmos)).astype(np.int64)
 
     @cached_property
+    def pairs(self) -> tuple[Ints, Ints]:
+        """VMO and address space of each distinct pair of which one maps the other."""
+        width = max(1, len(self.snap.aspaces))
+        key = np.sort(self.vmo * width + self.aspace)
+        if len(key):
+            key = key[np.concatenate(([True], key[1:] != key[:-1]))]
+        vmo = key // width
+        return vmo, key - vmo * width
+
+    @cached_property
     def num_aspaces(self) -> Ints:
         """Per VMO: distinct address spaces that map it, exactly."""
-        pairs = np.unique(self.vmo * max(1, len(self.snap.aspaces)) + self.aspace)
-        owner = pairs // max(1, len(self.snap.aspaces))
-        return np.bincount(owner, minlength=len(self.snap.vmos)).astype(np.int64)
+        return np.bincount(self.pairs[0], minlength=len(self.snap.vmos)).astype(np.int64)
 
     @cached_property
     def share_count(self) -> Ints:
@@ -99,12 +140,29 @@ class KernelView:
         share = np.where(self.num_mappings < 2, 1, self.num_aspaces)
         many = np.flatnonzero(self.num_aspaces > MAX_SHARE_ASPACES)
         if len(many):
-            order = np.lexsort((-self.map_seq, self.vmo))
-            start = np.searchsorted(self.vmo[order], many)
-            for vmo, begin in zip(many.tolist(), start.tolist(), strict=True):
-                newest_first = self.aspace[order[begin : begin + int(self.num_mappings[vmo])]]
-                share[vmo] = _estimate(newest_first)
+            share[many] = self._estimates(many)
         return share
+
+    def _estimates(self, many: Ints) -> Ints:
+        """#shr of VMOs with more than 64 address spaces, newest mapping first."""
+        rank = np.full(len(self.num_mappings), -1, np.int64)
+        rank[many] = np.arange(len(many))
+        mine = np.flatnonzero(rank[self.vmo] >= 0)
+        order = mine[np.lexsort((-self.map_seq[mine], rank[self.vmo[mine]]))]
+        vmo, aspace = rank[self.vmo[order]], self.aspace[order]
+        # The first visit of each address space is the first of its equals in visiting order.
+        key = vmo * len(self.snap.aspaces) + aspace
+        by_key = np.argsort(key, kind="stable")
+        first = np.zeros(len(key), bool)
+        first[by_key[np.concatenate(([True], np.diff(key[by_key]) != 0))]] = True
+        start = np.searchsorted(vmo, np.arange(len(many)))
+        seen = np.cumsum(first)
+        seen_before = seen[start] - 1
+        # One more than 64 first visits is where the kernel stops looking.
+        stop = np.searchsorted(seen, seen_before + MAX_SHARE_ASPACES + 1)
+        visited = stop - start
+        rest = self.num_mappings[many] - visited
+        return np.asarray(MAX_SHARE_ASPACES + rest * MAX_SHARE_ASPACES // visited, dtype=np.int64)
 
     @cached_property
     def mapped_by_user(self) -> npt.NDArray[np.bool_]:
@@ -115,19 +173,36 @@ class KernelView:
         return seen
 
     @cached_property
+    def begin_page(self) -> Ints:
+        """Per mapping: page index of the VMO where its range begins."""
+        return self.offset_bytes // PAGE_BYTES
+
+    @cached_property
+    def end_page(self) -> Ints:
+        """Per mapping: page index where its range ends, cut to the size of the VMO."""
+        end: Ints = self.begin_page + whole_pages(self.size_bytes)
+        return np.minimum(end, self.size_pages[self.vmo])
+
+    @cached_property
+    def places(self) -> tuple[Ints, Ints]:
+        """Per mapping: the half-open range of the VMO's own pages on the axis of `runs`."""
+        begin = self.runs.pages_below(self.vmo, self.begin_page)
+        end = self.runs.pages_below(self.vmo, np.maximum(self.begin_page, self.end_page))
+        return begin, end
+
+    @cached_property
     def mapping_pages(self) -> Ints:
         """Per mapping: committed pages of the VMO's own list inside the mapped range."""
-        begin = self.offset_bytes // PAGE_BYTES
-        size_pages = -(-integers(self.snap.vmos["size_bytes"]) // PAGE_BYTES)
-        end = begin + -(-self.size_bytes // PAGE_BYTES)
-        return self.runs.count(self.vmo, begin, np.minimum(end, size_pages[self.vmo]))
+        begin, end = self.places
+        return end - begin
 
     @cached_property
     def sums(self) -> ProcessSums:
         """Per address space: the sums of magenta-2017 over its mappings."""
         committed = self.mapping_pages * PAGE_BYTES
         share = self.share_count[self.vmo]
-        alone = share == 1
+        private = np.where(share == 1, committed, 0)
+        shared = committed - private
         aspaces = len(self.snap.aspaces)
 
         def total(values: Ints) -> Ints:
@@ -137,18 +212,31 @@ class KernelView:
 
         return ProcessSums(
             mapped_bytes=total(self.size_bytes),
-            private_bytes=total(np.where(alone, committed, 0)),
-            shared_bytes=total(np.where(alone, 0, committed)),
-            scaled_bytes=total(np.where(alone, 0, committed // share)),
+            private_bytes=total(private),
+            shared_bytes=total(shared),
+            scaled_bytes=total(shared // share),
         )
 
 
+def view_of(snap: Snapshot) -> KernelView:
+    """The snapshot's `KernelView`, made once and kept with it."""
+    known = snap.__dict__.get("_kernel_view")
+    if not isinstance(known, KernelView):
+        known = KernelView(snap)
+        # The dataclass is frozen for its tables; what follows from them may be remembered.
+        object.__setattr__(snap, "_kernel_view", known)
+    return known
+
+
 def integers(series: pd.Series[int]) -> Ints:
-    """A column as int64 with 0 where it is missing."""
-    return series.fillna(0).to_numpy(dtype=np.int64)
+    """A column as int64 with 0 where it is missing; not to be written to."""
+    if isinstance(series.dtype, np.dtype):
+        numbers: Ints = series.to_numpy(dtype=np.int64)
+        return numbers
+    values: Ints = series.to_numpy(dtype=np.int64, na_value=0)
+    return values
 
 
-def _estimate(newest_first: Ints) -> int:
-    _, first_seen = np.unique(newest_first, return_index=True)
-    visited = int(np.sort(first_seen)[MAX_SHARE_ASPACES])
-    return MAX_SHARE_ASPACES + (len(newest_first) - visited) * MAX_SHARE_ASPACES // visited
+def whole_pages(size_bytes: Ints) -> Ints:
+    """Pages that hold so many bytes."""
+    return -(-size_bytes // PAGE_BYTES)

@@ -1,8 +1,10 @@
 """Counting pages in ranges of page runs, for a million ranges at once.
 
 Runs are (owner, first page, count), sorted and disjoint, as in the pages and entries tables of a
-snapshot. A query counts the pages of one owner's runs inside a half-open page range. Cost:
-O((runs + queries) log runs), no loop over pages.
+snapshot. All pages of all runs, laid end to end in table order, make one *axis* of page numbers
+0 … total: `RunIndex.pages_below` turns a page index of an owner into a place on that axis, so that
+the pages of a range are a difference of two places. Cost: O(runs + queries × log runs of one
+owner), no loop over pages.
 """
 
 from __future__ import annotations
@@ -24,35 +26,74 @@ class RunIndex:
         Owner row, first page and number of pages of each run, sorted by owner and first page.
     owners : int
         Number of owners (rows of the table that `owner` points into).
+
+    Attributes
+    ----------
+    first, end : int64 arrays, one item per run
+        The half-open range of page indices of each run.
+    start : int64 array of ``owners + 1`` items
+        The runs of owner ``o`` are ``start[o] … start[o + 1]``.
+    before : int64 array, one item more than runs
+        The axis: pages of all earlier runs.
+    owner_pages, owner_begin : int64 arrays, one item per owner
+        How many pages it has, and where they begin on the axis.
     """
 
     def __init__(self, owner: Ints, first: Ints, count: Ints, owners: int) -> None:
         self.first = first
-        self.end = first + count
-        self.before = np.concatenate(([0], np.cumsum(count)))
-        self.start = np.searchsorted(owner, np.arange(owners + 1))
-        self.owner_pages: Ints = self.before[self.start[1:]] - self.before[self.start[:-1]]
-        last = np.maximum(self.start[1:] - 1, 0)
-        extent = np.where(self.start[1:] > self.start[:-1], self.end[last] if len(first) else 0, 0)
-        self._extent: Ints = extent.astype(np.int64)
-        # Owners laid end to end on one axis, so that one searchsorted serves them all.
-        self._shift: Ints = np.concatenate(([0], np.cumsum(self._extent)))
-        if float(np.sum(self._extent, dtype=np.float64)) >= 2.0**62:
-            raise OverflowError("page runs reach too far to index together")
-        self._axis: Ints = first + self._shift[owner]
+        self.end: Ints = first + count
+        self.before: Ints = np.zeros(len(count) + 1, np.int64)
+        np.cumsum(count, out=self.before[1:])
+        self.start: Ints = np.zeros(owners + 1, np.int64)
+        np.cumsum(np.bincount(owner, minlength=owners), out=self.start[1:])
+        self.owner_begin: Ints = self.before[self.start[:-1]]
+        self.owner_pages: Ints = self.before[self.start[1:]] - self.owner_begin
+        empty = self.start[1:] == self.start[:-1]
+        self._first: Ints = np.where(empty, 0, _at(self.first, self.start[:-1]))
+        span = np.where(empty, 0, _at(self.end, self.start[1:] - 1) - self._first)
+        self._span_with_gaps: Ints = np.where(span > self.owner_pages, span, 0)
+
+    @property
+    def total_pages(self) -> int:
+        """Length of the axis."""
+        return int(self.before[-1])
 
     def pages_below(self, owner: Ints, page: Ints) -> Ints:
-        """Pages of `owner`'s runs with an index below `page`, plus all pages of earlier owners."""
-        inside = np.minimum(page, self._extent[owner])
-        run = np.searchsorted(self._axis, inside + self._shift[owner], side="left") - 1
-        run = np.maximum(run, self.start[owner] - 1)
-        whole = self.before[np.maximum(run, 0)]
-        part = np.minimum(inside, self.end[run]) - self.first[run] if len(self.first) else 0
-        return np.where(run >= self.start[owner], whole + part, self.before[self.start[owner]])
+        """Place on the axis of each `owner`'s page index `page`.
+
+        That is how many pages the owner's runs have below it, plus all pages of earlier owners.
+        """
+        inside = page - self._first[owner]
+        place: Ints = np.minimum(inside, self.owner_pages[owner])
+        np.maximum(place, 0, out=place)
+        place += self.owner_begin[owner]
+        # Between the first and the last page of an owner with gaps, arithmetic is not enough.
+        searched = np.flatnonzero((inside > 0) & (inside < self._span_with_gaps[owner]))
+        if len(searched):
+            page = page[searched]
+            run = self.first_run_from(owner[searched], page) - 1
+            place[searched] = self.before[run] + np.minimum(page, self.end[run]) - self.first[run]
+        return place
+
+    def first_run_from(self, owner: Ints, page: Ints) -> Ints:
+        """Row of the first run of `owner` that begins at or after `page`, else the end row."""
+        low, high = self.start[owner], self.start[owner + 1]
+        active = np.flatnonzero(low < high)
+        while len(active):
+            middle = (low[active] + high[active]) >> 1
+            below = self.first[middle] < page[active]
+            low[active[below]] = middle[below] + 1
+            high[active[~below]] = middle[~below]
+            active = active[low[active] < high[active]]
+        return low
 
     def count(self, owner: Ints, begin: Ints, end: Ints) -> Ints:
         """Pages of each `owner`'s runs in ``[begin, end)``; int64 array of the queries' length."""
-        if not len(self.first):
-            return np.zeros(len(owner), np.int64)
-        pages = self.pages_below(owner, end) - self.pages_below(owner, np.minimum(begin, end))
-        return np.asarray(pages, dtype=np.int64)
+        return self.pages_below(owner, np.maximum(begin, end)) - self.pages_below(owner, begin)
+
+
+def _at(values: Ints, rows: Ints) -> Ints:
+    """`values[rows]` where a row may lie one outside; those items mean nothing."""
+    if not len(values):
+        return np.zeros(len(rows), np.int64)
+    return values[np.clip(rows, 0, len(values) - 1)]

@@ -1,0 +1,203 @@
+"""Exact amounts of memory: bytes as integer numerators over small denominators, never floats.
+
+An `Amounts` holds one exact rational per row (a process, an address space …) as a sum of
+``numerator / share`` terms, which is how shared pages arise: so many bytes, divided by so many
+sharers. Terms stay apart until a row is asked for, so a machine of 10,000 processes costs a few
+array passes, and totals agree to the byte.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from magmem.accounting.runs import Ints
+
+__all__ = ["Amounts", "whole_bytes"]
+
+NO_EXTRA: Mapping[int, Fraction] = MappingProxyType({})
+
+
+class Amounts:
+    """One exact number of bytes per row.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows.
+    row, share, numerator : int64 arrays of one length
+        Terms: row `row` gets ``numerator / share`` bytes. Equal (row, share) may repeat; they are
+        added up. A numerator may be negative, a share is at least 1.
+    extra : mapping of int to Fraction
+        Further bytes of a row.
+
+    Attributes
+    ----------
+    row, share, numerator : int64 arrays
+        The terms, each (row, share) once, by row.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        row: Ints,
+        share: Ints,
+        numerator: Ints,
+        extra: Mapping[int, Fraction] = NO_EXTRA,
+    ) -> None:
+        self.rows = rows
+        self.extra = extra
+        distinct, code = _codes(share)
+        key = row * max(1, len(distinct)) + code
+        cells = rows * len(distinct)
+        if cells <= 4 * len(row) + (1 << 22):
+            sums = np.zeros(cells, np.int64)
+            np.add.at(sums, key, numerator)
+            cell = np.flatnonzero(sums)
+            sums = sums[cell]
+        else:
+            order = np.argsort(key)
+            key = key[order]
+            first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+            cell, sums = key[first], np.add.reduceat(numerator[order], first)
+        self.row: Ints = cell // max(1, len(distinct))
+        self.share: Ints = distinct[cell - self.row * len(distinct)] if len(cell) else cell
+        self.numerator: Ints = sums
+
+    @classmethod
+    def of_bytes(cls, sizes_bytes: Ints) -> Amounts:
+        """Whole bytes, one per row."""
+        rows = np.arange(len(sizes_bytes), dtype=np.int64)
+        return cls(len(sizes_bytes), rows, np.ones_like(rows), sizes_bytes)
+
+    @classmethod
+    def zero(cls, rows: int) -> Amounts:
+        """Nothing in every row."""
+        nothing = np.zeros(0, np.int64)
+        return cls(rows, nothing, nothing, nothing)
+
+    def moved(self, to: Ints, rows: int) -> Amounts:
+        """The same bytes in other rows: row ``r`` goes to ``to[r]``, or is left out if that is -1.
+
+        Parameters
+        ----------
+        to : int64 array, one item per row
+        rows : int
+            Number of rows afterwards.
+        """
+        target = to[self.row]
+        kept = target >= 0
+        extra: dict[int, Fraction] = {}
+        for row, size in self.extra.items():
+            if to[row] >= 0:
+                extra[int(to[row])] = extra.get(int(to[row]), Fraction(0)) + size
+        return Amounts(rows, target[kept], self.share[kept], self.numerator[kept], extra)
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return self._joined(other, 1)
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        return self._joined(other, -1)
+
+    def _joined(self, other: Amounts, sign: int) -> Amounts:
+        if self.rows != other.rows:
+            raise ValueError(f"expected amounts of {self.rows} rows, found {other.rows}")
+        extra = dict(self.extra)
+        for row, size in other.extra.items():
+            extra[row] = extra.get(row, Fraction(0)) + sign * size
+        return Amounts(
+            self.rows,
+            np.concatenate((self.row, other.row)),
+            np.concatenate((self.share, other.share)),
+            np.concatenate((self.numerator, sign * other.numerator)),
+            extra,
+        )
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, row: int) -> Fraction:
+        """The exact bytes of one row."""
+        return self.fractions[row]
+
+    @cached_property
+    def fractions(self) -> Sequence[Fraction]:
+        """The exact bytes of every row."""
+        bounds = np.searchsorted(self.row, np.arange(self.rows + 1)).tolist()
+        shares, numerators = self.share.tolist(), self.numerator.tolist()
+        result = []
+        for begin, end in itertools.pairwise(bounds):
+            result.append(_sum(shares[begin:end], numerators[begin:end]))
+        for row, size in self.extra.items():
+            result[row] += size
+        return result
+
+    @cached_property
+    def total(self) -> Fraction:
+        """The exact sum of all rows."""
+        distinct, code = _codes(self.share)
+        sums = np.zeros(len(distinct), np.int64)
+        np.add.at(sums, code, self.numerator)
+        return _sum(distinct.tolist(), sums.tolist()) + sum(self.extra.values(), Fraction(0))
+
+    @property
+    def alone_bytes(self) -> Ints:
+        """Per row: the bytes that nobody shares; int64 array."""
+        alone = self.share == 1
+        sums = np.zeros(self.rows, np.int64)
+        sums[self.row[alone]] = self.numerator[alone]
+        return sums
+
+    @property
+    def approximate(self) -> npt.NDArray[np.float64]:
+        """Per row, as floats: to sort or draw by, not to add up."""
+        sums = np.zeros(self.rows, np.float64)
+        np.add.at(sums, self.row, self.numerator / self.share)
+        for row, size in self.extra.items():
+            sums[row] += float(size)
+        return sums
+
+
+def whole_bytes(parts: Sequence[Fraction]) -> list[int]:
+    """Whole bytes that stand for exact parts and still add up.
+
+    Each is less than a byte from its part, and the sum of the first *k* is the exact sum of the
+    first *k* parts, rounded half up: so a column of them never contradicts its total.
+    """
+    if all(part.denominator == 1 for part in parts):
+        return [part.numerator for part in parts]
+    result: list[int] = []
+    exact, shown = Fraction(0), 0
+    for part in parts:
+        exact += part
+        rounded = math.floor(exact + Fraction(1, 2))
+        result.append(rounded - shown)
+        shown = rounded
+    return result
+
+
+def _sum(shares: list[int], numerators: list[int]) -> Fraction:
+    common = math.lcm(*shares)
+    whole = sum(part * (common // share) for share, part in zip(shares, numerators, strict=True))
+    return Fraction(whole, common)
+
+
+def _codes(values: Ints) -> tuple[Ints, Ints]:
+    """The distinct values, ascending, and where each value stands among them."""
+    if not len(values):
+        return values, values
+    top = int(values.max())
+    if top <= 4 * len(values) + (1 << 20):
+        seen = np.zeros(top + 1, bool)
+        seen[values] = True
+        code = np.cumsum(seen) - 1
+        return np.flatnonzero(seen), code[values]
+    distinct, code = np.unique(values, return_inverse=True)
+    return distinct, code.astype(np.int64)

@@ -1,0 +1,259 @@
+"""Every committed page charged to whoever can reach it, in exact stages.
+
+The stages R0 … R5 are those of reference/accounting.md "The ledger": R0 is magenta-2017 over every
+address space, each further stage replaces one of its approximations by the truth, R5 is the exact
+rule. Rows are address spaces, the kernel's included; `by_process` moves them to processes. Bytes
+are exact (`Amounts`). Asks for complete mappings and page runs: see `magmem.accounting.knowledge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.clones import Chains, Seen, see_through
+from magmem.accounting.kernel import KernelView, integers, view_of
+from magmem.accounting.population import Population
+from magmem.accounting.runs import Ints
+from magmem.accounting.sharing import Shares, cover, disjoint, share
+from magmem.snapshot import PAGE_BYTES, Snapshot
+
+__all__ = ["STAGES", "Attribution", "Hidden", "attribution_of"]
+
+Bools = npt.NDArray[np.bool_]
+
+STAGES = (
+    "not running",
+    "rounding",
+    "sharer estimate",
+    "duplicate mappings",
+    "partial sharing",
+    "clones",
+)
+"""What each step of the ledger corrects: from the reported PSS to R0, R0 to R1, … R4 to R5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Pages that no address space reaches.
+
+    Attributes
+    ----------
+    begin, end : int64 arrays
+        Their ranges on the axis of the page runs: sorted, disjoint.
+    pages : int
+        How many there are.
+    by_process : Amounts
+        Handle-only bytes of each process.
+    handle_only_bytes, kernel_only_bytes : int
+        Pages that some process has a handle to, and the rest.
+    """
+
+    begin: Ints
+    end: Ints
+    pages: int
+    by_process: Amounts
+    handle_only_bytes: int
+
+    @property
+    def kernel_only_bytes(self) -> int:
+        """Bytes of the pages that no process can reach by a mapping or a handle."""
+        return self.pages * PAGE_BYTES - self.handle_only_bytes
+
+
+class Attribution:
+    """The stages over one snapshot, each computed once when first asked for."""
+
+    def __init__(self, view: KernelView) -> None:
+        self.view = view
+        self.chains = Chains(view)
+        self.population = Population(view.snap)
+        self.aspaces = len(view.snap.aspaces)
+        self.vmos = len(view.snap.vmos)
+
+    @property
+    def alloc_bytes(self) -> int:
+        """Bytes of every page that a paged VMO owns."""
+        return self.view.runs.total_pages * PAGE_BYTES
+
+    @cached_property
+    def r0(self) -> Amounts:
+        """What magenta-2017 counts, for every address space."""
+        return Amounts.of_bytes(self.view.sums.pss_bytes)
+
+    @cached_property
+    def r1(self) -> Amounts:
+        """Divided exactly by the kernel's share count."""
+        return self._charged(self.view.share_count, self.view.mapping_pages)
+
+    @cached_property
+    def r2(self) -> Amounts:
+        """Divided by the exact number of address spaces that map the VMO."""
+        if np.array_equal(self.view.num_aspaces, self.view.share_count):
+            return self.r1
+        return self._charged(self.view.num_aspaces, self.view.mapping_pages)
+
+    @cached_property
+    def r3(self) -> Amounts:
+        """Each of the VMO's own pages once per address space."""
+        begin, end = self._own
+        return self._charged(self.view.num_aspaces, end - begin)
+
+    @cached_property
+    def r4(self) -> Amounts:
+        """Each own page divided by the address spaces that map that page of that VMO."""
+        at = self._seen_through
+        begin, end = self._own
+        vmo, row = self.view.vmo[at], self.view.aspace[at]
+        return self._plain[1] + share(begin[at], end[at], vmo, self.vmos, row).amounts(
+            row, self.aspaces
+        )
+
+    @cached_property
+    def r5(self) -> Amounts:
+        """Exact: pages of ancestors seen through clones as well."""
+        row, _, _, shares = self._families
+        return self._plain[1] + shares.amounts(row, self.aspaces)
+
+    @property
+    def stages(self) -> tuple[Amounts, ...]:
+        """R0 … R5, rows are address spaces."""
+        return self.r0, self.r1, self.r2, self.r3, self.r4, self.r5
+
+    @cached_property
+    def reached_bytes(self) -> Ints:
+        """Per address space: bytes of the pages it reaches, each counted whole; int64 array."""
+        begin, end = self._own
+        plain = self._plain[2]
+        row, first, last, _ = self._families
+        sums = np.zeros(self.aspaces, np.int64)
+        np.add.at(sums, self.view.aspace[plain], end[plain] - begin[plain])
+        np.add.at(sums, row, last - first)
+        return sums * PAGE_BYTES
+
+    @cached_property
+    def hidden(self) -> Hidden:
+        """Pages that no mapping reaches, and who holds handles to them."""
+        begin, end = self._unreached
+        pages = int((end - begin).sum())
+        row, owner, first, last = self._held()
+        first, last = cover(begin, end, first), cover(begin, end, last)
+        first = disjoint(row, first, last, pages)
+        shares = share(first, last, owner, self.vmos, row)
+        held = int((shares.covered_end - shares.covered_begin).sum())
+        by_process = shares.amounts(row, len(self.population))
+        return Hidden(begin, end, pages, by_process, held * PAGE_BYTES)
+
+    def by_process(self, amounts: Amounts) -> Amounts:
+        """Amounts of address spaces as amounts of processes; the kernel's are left out."""
+        return amounts.moved(self.population.of_aspace, len(self.population))
+
+    def elsewhere(self, amounts: Amounts) -> Amounts:
+        """The rest: row 0 is the kernel's address space, row 1 those of no known process."""
+        nobody = np.where(self.population.of_aspace < 0, 1, -1)
+        return amounts.moved(np.where(self.population.is_kernel, 0, nobody), 2)
+
+    def _charged(self, sharers: Ints, pages: Ints) -> Amounts:
+        """`pages` of each mapping, divided by the `sharers` of its VMO."""
+        share_of = sharers[self.view.vmo]
+        return Amounts(self.aspaces, self.view.aspace, share_of, pages * PAGE_BYTES)
+
+    @cached_property
+    def _own(self) -> tuple[Ints, Ints]:
+        """Per mapping: its range of own pages, cut so that no address space has a page twice."""
+        view = self.view
+        begin, end = view.places
+        twice = np.flatnonzero((view.num_mappings != view.num_aspaces)[view.vmo])
+        cut = begin.copy()
+        cut[twice] = disjoint(view.aspace[twice], begin[twice], end[twice], view.runs.total_pages)
+        return cut, end
+
+    @cached_property
+    def _seen(self) -> Seen:
+        """What the mappings of clones show of ancestors; queries are mappings."""
+        view = self.view
+        return see_through(view, self.chains, view.vmo, view.begin_page, view.end_page)
+
+    @cached_property
+    def _is_seen_through(self) -> Bools:
+        """Per VMO: whether a mapping of a clone shows pages of it."""
+        seen = np.zeros(self.vmos, bool)
+        seen[self._seen.owner] = True
+        return seen
+
+    @cached_property
+    def _seen_through(self) -> Ints:
+        """The mappings of VMOs that are also seen through clones."""
+        return np.flatnonzero(self._is_seen_through[self.view.vmo])
+
+    @cached_property
+    def _plain(self) -> tuple[Shares, Amounts, Ints]:
+        """Shares and charges of the mappings of all other VMOs, and which those are."""
+        at = np.flatnonzero(~self._is_seen_through[self.view.vmo])
+        begin, end = self._own
+        row = self.view.aspace[at]
+        shares = share(begin[at], end[at], self.view.vmo[at], self.vmos, row)
+        return shares, shares.amounts(row, self.aspaces), at
+
+    @cached_property
+    def _families(self) -> tuple[Ints, Ints, Ints, Shares]:
+        """Pages seen through clones and mapped directly: address space, range, shares."""
+        at, seen = self._seen_through, self._seen
+        begin, end = self._own
+        row = np.concatenate((self.view.aspace[at], self.view.aspace[seen.query]))
+        owner = np.concatenate((self.view.vmo[at], seen.owner))
+        first = np.concatenate((begin[at], seen.begin))
+        last = np.concatenate((end[at], seen.end))
+        first = disjoint(row, first, last, self.view.runs.total_pages)
+        return row, first, last, share(first, last, owner, self.vmos, row)
+
+    @cached_property
+    def _unreached(self) -> tuple[Ints, Ints]:
+        """Ranges of the axis that no address space reaches."""
+        plain, families = self._plain[0], self._families[3]
+        begin = np.concatenate((plain.covered_begin, families.covered_begin))
+        end = np.concatenate((plain.covered_end, families.covered_end))
+        order = np.argsort(begin)
+        low = np.concatenate(([0], end[order]))
+        high = np.concatenate((begin[order], [self.view.runs.total_pages]))
+        open_ = low < high
+        return low[open_], high[open_]
+
+    def _held(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """What handles show of hidden pages: process, owner, range on the axis."""
+        view = self.view
+        handles = view.snap.handles
+        known = np.flatnonzero(handles["vmo"].notna().to_numpy())
+        holder = self.population.rows(handles["process_koid"].to_numpy()[known])
+        key = np.sort(integers(handles["vmo"])[known] * max(1, len(self.population)) + holder)
+        key = key[np.concatenate(([True], key[1:] != key[:-1]))] if len(key) else key
+        vmo = key // max(1, len(self.population))
+        row = key - vmo * max(1, len(self.population))
+        begin, end = self._unreached
+        low = cover(begin, end, view.runs.owner_begin)
+        high = cover(begin, end, view.runs.owner_begin + view.runs.owner_pages)
+        useful = (low < high)[vmo] | (self.chains.parent[vmo] >= 0)
+        vmo, row = vmo[useful], row[useful]
+        whole = view.size_pages[vmo]
+        nothing = np.zeros_like(whole)
+        seen = see_through(view, self.chains, vmo, nothing, whole)
+        return (
+            np.concatenate((row, row[seen.query])),
+            np.concatenate((vmo, seen.owner)),
+            np.concatenate((view.runs.pages_below(vmo, nothing), seen.begin)),
+            np.concatenate((view.runs.pages_below(vmo, whole), seen.end)),
+        )
+
+
+def attribution_of(snap: Snapshot) -> Attribution:
+    """The snapshot's `Attribution`, made once and kept with it."""
+    known = snap.__dict__.get("_attribution")
+    if not isinstance(known, Attribution):
+        known = Attribution(view_of(snap))
+        # The dataclass is frozen for its tables; what follows from them may be remembered.
+        object.__setattr__(snap, "_attribution", known)
+    return known

@@ -1,0 +1,210 @@
+"""Who shares each page: ranges of pages laid over each other and counted.
+
+Ranges are half-open and lie on the axis of a `RunIndex`, so every place is one committed page. A
+*query* is a range with a row (such as an address space) behind it; `share` tells for each query
+into how many parts its pages fall and by how many ranges each part is covered. Cost: n log n in
+the ranges (one sort of their ends), with two exceptions that cost one pass: groups whose ranges
+are all the same. Ranges that fall into many parts are summed by a sweep in exact big integers, so
+that cost never becomes quadratic.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.runs import Ints
+from magmem.snapshot import PAGE_BYTES
+
+__all__ = ["Shares", "cover", "disjoint", "share"]
+
+Bools = npt.NDArray[np.bool_]
+
+WIDE = 32
+"""Parts of one range above which it is summed by the sweep, if there are many parts in all."""
+
+PARTS_PER_RANGE, PARTS_AT_LEAST = 8, 1 << 16
+"""Parts per range, on average, that are listed one by one; so many always are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How the pages of ranges are shared.
+
+    Attributes
+    ----------
+    query, sharers, pages : int64 arrays of one length
+        Query `query` shares `pages` pages among `sharers` ranges (itself included).
+    extra : mapping of int to Fraction
+        Further pages of a row, already divided: from ranges with too many parts to list.
+    covered_begin, covered_end : int64 arrays
+        The pages that some range covers: sorted, disjoint.
+    """
+
+    query: Ints
+    sharers: Ints
+    pages: Ints
+    extra: dict[int, Fraction]
+    covered_begin: Ints
+    covered_end: Ints
+
+    def amounts(self, row: Ints, rows: int) -> Amounts:
+        """Bytes charged to the row behind each query.
+
+        Parameters
+        ----------
+        row : int64 array, one item per query, as given to `share`
+        rows : int
+        """
+        extra = {at: pages * PAGE_BYTES for at, pages in self.extra.items()}
+        return Amounts(rows, row[self.query], self.sharers, self.pages * PAGE_BYTES, extra)
+
+
+def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
+    """Move the begins of ranges so that those of one row no longer overlap; the union stays.
+
+    Parameters
+    ----------
+    row, begin, end : int64 arrays of one length
+        Ranges of ``0 … axis`` and the row each belongs to.
+
+    Returns
+    -------
+    int64 array
+        The new begin of each range, in the order given; what lost everything is empty (begin =
+        end).
+    """
+    shift = row * (axis + 1)
+    order = np.argsort(begin + shift)
+    first, last = (begin + shift)[order], (end + shift)[order]
+    reached = np.maximum.accumulate(last)
+    cut = first.copy()
+    cut[1:] = np.maximum(first[1:], np.minimum(reached[:-1], last[1:]))
+    result = np.empty_like(begin)
+    result[order] = cut
+    return result - shift
+
+
+def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares:
+    """Count for every page of every range how many ranges cover it.
+
+    Parameters
+    ----------
+    begin, end, group, row : int64 arrays of one length
+        Queries. Ranges of different groups do not overlap (a group is a VMO); `row` is who pays.
+    groups : int
+        Number of groups.
+    """
+    query = np.flatnonzero(begin < end)
+    begin, end, group, row = begin[query], end[query], group[query], row[query]
+    sharers, alike = _alike(begin, end, group, groups)
+    same, other = np.flatnonzero(alike), np.flatnonzero(~alike)
+    parts = _Parts(begin[other], end[other], row[other])
+    first = np.full(groups, -1, np.int64)
+    first[group[same]] = same
+    first = first[first >= 0]
+    covered_begin = np.concatenate((begin[first], parts.covered_begin))
+    covered_end = np.concatenate((end[first], parts.covered_end))
+    order = np.argsort(covered_begin)
+    return Shares(
+        np.concatenate((query[same], query[other][parts.query])),
+        np.concatenate((sharers[same], parts.sharers)),
+        np.concatenate(((end - begin)[same], parts.pages)),
+        parts.extra,
+        covered_begin[order],
+        covered_end[order],
+    )
+
+
+def cover(begin: Ints, end: Ints, at: Ints) -> Ints:
+    """Pages below each place `at` that lie in sorted, disjoint ranges."""
+    before = np.concatenate(([0], np.cumsum(end - begin)))
+    row = np.searchsorted(begin, at, side="right")
+    inside = np.maximum(end[row - 1] - at, 0) if len(end) else np.zeros_like(at)
+    return np.asarray(before[row] - np.where(row > 0, inside, 0), dtype=np.int64)
+
+
+def _alike(begin: Ints, end: Ints, group: Ints, groups: int) -> tuple[Ints, Bools]:
+    """Ranges in each range's group, and whether all of the group are the same range."""
+    sample_begin, sample_end = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
+    sample_begin[group], sample_end[group] = begin, end
+    odd = np.zeros(groups, bool)
+    odd[group[(begin != sample_begin[group]) | (end != sample_end[group])]] = True
+    return np.bincount(group, minlength=groups)[group], ~odd[group]
+
+
+class _Parts:
+    """Ranges that overlap in any way, cut at every begin and end into parts."""
+
+    def __init__(self, begin: Ints, end: Ints, row: Ints) -> None:
+        count = len(begin)
+        ends = np.concatenate((begin, end))
+        order = np.argsort(ends)
+        ends = ends[order]
+        new = np.concatenate(([True], ends[1:] != ends[:-1])) if count else np.zeros(0, bool)
+        place = np.empty(2 * count, np.int64)
+        place[order] = np.cumsum(new) - 1
+        first, last = place[:count], place[count:]
+        bounds = ends[new]
+        opened = np.bincount(first, minlength=len(bounds))
+        closed = np.bincount(last, minlength=len(bounds))
+        self._sharers: Ints = np.cumsum(opened - closed)[:-1].astype(np.int64)
+        self._pages: Ints = np.diff(bounds)
+        covered = self._sharers > 0
+        self.covered_begin: Ints = bounds[:-1][covered]
+        self.covered_end: Ints = bounds[1:][covered]
+        length = last - first
+        listed = np.arange(count)
+        wide = np.zeros(0, np.int64)
+        if int(length.sum()) > PARTS_PER_RANGE * count + PARTS_AT_LEAST:
+            wide, listed = np.flatnonzero(length > WIDE), np.flatnonzero(length <= WIDE)
+        self._list(listed, first[listed], length[listed])
+        self.extra: dict[int, Fraction] = {}
+        if len(wide):
+            self._alone(wide, first[wide], last[wide])
+            self._sweep(row[wide], first[wide], last[wide])
+
+    def _list(self, query: Ints, first: Ints, length: Ints) -> None:
+        which = np.repeat(np.arange(len(query)), length)
+        part = np.arange(len(which)) + (first - (np.cumsum(length) - length))[which]
+        self.query: Ints = query[which]
+        self.sharers: Ints = self._sharers[part]
+        self.pages: Ints = self._pages[part]
+
+    def _alone(self, query: Ints, first: Ints, last: Ints) -> None:
+        """List the pages of wide ranges that nobody shares: they stay whole."""
+        below = np.concatenate(([0], np.cumsum(np.where(self._sharers == 1, self._pages, 0))))
+        self.query = np.concatenate((self.query, query))
+        self.sharers = np.concatenate((self.sharers, np.ones(len(query), np.int64)))
+        self.pages = np.concatenate((self.pages, below[last] - below[first]))
+
+    def _sweep(self, row: Ints, first: Ints, last: Ints) -> None:
+        """Running sum of pages / sharers over shared parts, read where wide ranges begin and end.
+
+        What a row pays is the sum read at its ends less the sum read at its begins.
+        """
+        touched = np.zeros(len(self._sharers) + 1, np.int64)
+        np.add.at(touched, first, 1)
+        np.add.at(touched, last, -1)
+        part = np.flatnonzero((np.cumsum(touched)[:-1] > 0) & (self._sharers > 1))
+        sharers, pages = self._sharers[part].tolist(), self._pages[part].tolist()
+        common = math.lcm(*set(sharers))
+        place = np.concatenate((first, last))
+        order = np.argsort(place)
+        rows = np.concatenate((row, row))[order].tolist()
+        signs = np.where(order < len(row), -1, 1).tolist()
+        # Each reading comes after all shared parts that lie before its place.
+        due = np.searchsorted(part, place[order]).tolist()
+        paid: dict[int, int] = dict.fromkeys(row.tolist(), 0)
+        running, done = 0, 0
+        for at, payer, sign in zip(due, rows, signs, strict=True):
+            for nth in range(done, at):
+                running += pages[nth] * (common // sharers[nth])
+            done = max(done, at)
+            paid[payer] += running if sign > 0 else -running
+        self.extra = {payer: Fraction(total, common) for payer, total in paid.items()}
