@@ -1,0 +1,87 @@
+"""The ``tables`` field: whole tables of a snapshot, one record per row.
+
+It carries what a description cannot tell: reported figures, rows whose place in the machine is
+unknown, sources and notes. A table given here replaces the one described. Fields are the columns
+of `magmem.snapshot.TABLES`; a field that is absent is missing; addresses are ``"0x…"`` strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+import pandas as pd
+
+from magmem.captures.columns import addresses, check_choices, integers, texts
+from magmem.captures.machine.format import Tables
+from magmem.snapshot import TABLES, Column
+
+__all__ = ["frames_from_tables", "plain_values", "table_records"]
+
+
+def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
+    """The tables that are given.
+
+    Raises
+    ------
+    CaptureError
+        A value that its column cannot hold; names the record.
+    """
+    frames: dict[str, pd.DataFrame] = {}
+    for name, table in TABLES.items():
+        rows = getattr(tables, name)
+        if rows is None:
+            continue
+        columns: dict[str, Any] = {}
+        for column in table.columns.values():
+            values = list(map(attrgetter(column.name), rows))
+            if column.required or values.count(None) < len(values):
+                columns[column.name] = _array(values, column, source, f"tables.{name}")
+        frames[name] = table.frame(columns) if rows else table.frame()
+        if rows and not columns:
+            frames[name] = table.frame({next(iter(table.columns)): [None] * len(rows)})
+    return frames
+
+
+def _array(values: Sequence[Any], column: Column, source: str, path: str) -> Any:
+    place = partial(_row_place, path)
+    if column.sort == "uint":
+        return addresses(values, source, place, column.name)
+    if column.sort == "text":
+        return texts(values)
+    if column.sort == "choice":
+        check_choices(values, column.choices, source, place, column.name)
+        return values
+    if column.sort == "int" and not column.required:
+        return integers(values)
+    return values
+
+
+def _row_place(path: str, row: int) -> str:
+    return f"{path}[{row}]"
+
+
+def table_records(name: str, frame: pd.DataFrame) -> list[str]:
+    """Each row of a table as one line of JSON, without what is missing."""
+    columns = TABLES[name].columns.values()
+    lists = [plain_values(frame[column.name], column) for column in columns]
+    names = [column.name for column in columns]
+    return [
+        json.dumps(
+            {key: value for key, value in zip(names, row, strict=True) if value is not None},
+            ensure_ascii=False,
+        )
+        for row in zip(*lists, strict=True)
+    ]
+
+
+def plain_values(series: pd.Series[Any], column: Column) -> list[Any]:
+    """A column as Python values, ``None`` where missing, addresses as ``"0x…"``."""
+    known = series.notna().to_numpy(dtype=bool)
+    values: list[Any] = series.astype(object).where(known, None).tolist()
+    if column.sort == "uint":
+        return [None if value is None else f"{value:#x}" for value in values]
+    return values
