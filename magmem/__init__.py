@@ -24,10 +24,25 @@ _EXPORTS = {
     "read_capture": "magmem.captures",
     "info": "magmem.captures.info",
     # the guide's tools
+    "asd": "magmem.tools.asd",
+    "k_ht": "magmem.tools.k_tasks",
+    "k_jobs": "magmem.tools.k_tasks",
+    "k_ps": "magmem.tools.k_tasks",
+    "k_vmos": "magmem.tools.k_vmos",
+    "kstats": "magmem.tools.kstats",
+    "memgraph": "magmem.tools.memgraph",
+    "memgraph_schema": "magmem.tools.memgraph_schema",
+    "pmm_arenas": "magmem.tools.pmm_arenas",
     "ps": "magmem.tools.ps",
+    "vmaps": "magmem.tools.vmaps",
+    "vmm_aspaces": "magmem.tools.asd",
+    "vmos": "magmem.tools.vmos",
     # sizes
     "format_size": "magmem.sizes",
     "parse_size": "magmem.sizes",
+    # the treemap
+    "Treemap": "magmem.treemap",
+    "treemap": "magmem.treemap",
     # what tools return and what goes wrong
     "Listing": "magmem.listing",
     "CaptureError": "magmem.errors",

@@ -35,6 +35,8 @@ class Listing:
         What the command exits with: 0, or 1 after a partial failure.
     data : mapping
         What ``to_json`` writes; empty means the rows of `df`.
+    is_json : bool
+        The text is JSON already, and what ``to_json`` gives.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Listing:
     warnings: tuple[str, ...] = ()
     exit_status: int = 0
     data: Mapping[str, Any] = field(default_factory=dict)
+    is_json: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -59,6 +62,8 @@ class Listing:
 
     def to_json(self) -> str:
         """The table as JSON text (missing values are null)."""
+        if self.is_json:
+            return self.text
         if self.data:
             return json.dumps(self.data, indent=1, ensure_ascii=False) + "\n"
         return self.df.to_json(orient="records", indent=1, force_ascii=False) + "\n"

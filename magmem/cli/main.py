@@ -5,6 +5,7 @@ A subcommand's module is imported only when it is asked for, so that a quick com
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -19,6 +20,14 @@ COMMANDS = {
     "info": "magmem.cli.info:info",
     "datasets": "magmem.cli.info:datasets",
     "ps": "magmem.cli.guide:ps",
+    "vmaps": "magmem.cli.guide:vmaps",
+    "vmos": "magmem.cli.guide:vmos",
+    "k": "magmem.cli.kernel:k",
+    "vmm": "magmem.cli.kernel:vmm",
+    "pmm": "magmem.cli.kernel:pmm",
+    "kstats": "magmem.cli.guide:kstats",
+    "memgraph": "magmem.cli.guide:memgraph",
+    "completion": "magmem.cli.completion:completion",
 }
 """Subcommand name to ``module:function`` of its click command."""
 
@@ -66,8 +75,9 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"magmem: {error}", err=True)
         return 1
     except BrokenPipeError:
-        # The reader of our output has gone (`magmem ps … | head`): nothing is wrong.
-        sys.stderr.close()
+        # The reader of our output has gone (`magmem ps … | head`): nothing is wrong, and what is
+        # left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         click.echo(f"magmem: {error.filename or 'file'}: {error.strerror}", err=True)

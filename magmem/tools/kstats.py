@@ -35,6 +35,8 @@ HEADS = {
 
 def kstats(
     snap: Source,
+    *,
+    memory: bool = True,
     timestamps: bool = False,
     times: int | None = None,
     delay: float = 0.0,
@@ -45,6 +47,9 @@ def kstats(
     Parameters
     ----------
     snap : Snapshot or Machine
+    memory : bool
+        Print memory statistics (``-m``). Without, the original prints CPU statistics, which no
+        capture of memory has.
     timestamps : bool
         Head each report by its time (``-t``); the ``mx`` era always does.
     times : int, optional
@@ -66,8 +71,10 @@ def kstats(
     ValueError
         `times` below 1, a negative `delay`, or another era.
     MissingData
-        The capture has no kernel memory statistics.
+        The capture has no kernel memory statistics; or `memory` is False.
     """
+    if not memory:
+        raise MissingData("kstats without -m", "CPU statistics", "them; kstats -m shows memory")
     if times is not None and times < 1:
         raise ValueError(f"expected 1 report or more, found {times}")
     if delay < 0:

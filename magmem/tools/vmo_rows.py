@@ -29,6 +29,7 @@ RIGHTS = (
 
 VMO_FIELDS = (
     "koid",
+    "is_clone",
     "parent_koid",
     "num_children",
     "num_mappings",
@@ -47,8 +48,9 @@ def vmo_facts(snap: Snapshot) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `VMO_FIELDS`: Int64 but for kind (category) and name (text). parent_koid is missing
-        unless the VMO is a clone, and 0 for a clone of a VMO without koid.
+        Columns `VMO_FIELDS`: Int64 but for is_clone (boolean), kind (category) and name (text).
+        parent_koid is missing where the VMO is not a clone, and 0 for a clone of a VMO without
+        koid.
     """
     vmos = snap.vmos
     view = KernelView(snap)
@@ -62,11 +64,11 @@ def vmo_facts(snap: Snapshot) -> pd.DataFrame:
     committed = vmos["reported_committed_bytes"].where(
         ~vmos["pages_known"], _int64(view.committed_bytes)
     )
-    parent = vmos["parent_koid"].where(vmos["is_clone"].fillna(vmos["parent_koid"] != 0))
     return pd.DataFrame(
         {
             "koid": vmos["koid"],
-            "parent_koid": parent,
+            "is_clone": vmos["is_clone"].mask((vmos["parent_koid"] > 0).fillna(False), True),
+            "parent_koid": vmos["parent_koid"].mask(vmos["is_clone"].eq(False).fillna(False)),
             "num_children": children,
             "num_mappings": mappings,
             "share_count": shares,
@@ -82,11 +84,9 @@ def vmo_lines(facts: pd.DataFrame, unit: str = "") -> npt.NDArray[np.object_]:
     """The fields koid … name of each row, as one line with its end; object array of str."""
     alloc = np.array(columns.sizes(facts["committed_bytes"], unit), dtype=object)
     physical = (facts["kind"] == "physical").to_numpy()
-    parent = columns.integers(facts["parent_koid"])
-    clone = facts["parent_koid"].notna().to_numpy()
     fields = (
         columns.integers(facts["koid"]),
-        np.where(clone, np.array(parent, dtype=object), "-").tolist(),
+        _parents(facts),
         columns.integers(facts["num_children"]),
         columns.integers(facts["num_mappings"]),
         columns.integers(facts["share_count"]),
@@ -96,6 +96,16 @@ def vmo_lines(facts: pd.DataFrame, unit: str = "") -> npt.NDArray[np.object_]:
     )
     template = "%5s %6s %5s %4s %4s %7s %7s %s\n"
     return np.array([*map(template.__mod__, zip(*fields, strict=True))], dtype=object)
+
+
+def _parents(facts: pd.DataFrame) -> list[str]:
+    """The parent's koid, or ``-`` for no clone."""
+    clone, parent = facts["is_clone"], facts["parent_koid"]
+    # memgraph writes 0 for "no clone" as for a parent without koid, which is rare.
+    none = clone.eq(False).fillna(parent.eq(0)).fillna(False).to_numpy(dtype=bool)
+    texts = np.array(columns.integers(parent), dtype=object)
+    result: list[str] = np.where(none, "-", texts).tolist()
+    return result
 
 
 def references(snap: Snapshot, process_koid: int | None = None) -> pd.DataFrame:

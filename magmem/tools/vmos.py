@@ -56,8 +56,8 @@ def vmos(snap: Source, koid: int, era: Era = "zx") -> Listing:
     Returns
     -------
     Listing
-        `df` has one row per line: via (handle, mapping), handle, rights (text), koid, parent_koid
-        (missing unless a clone), num_children, num_mappings, share_count, size_bytes,
+        `df` has one row per line: via (handle, mapping), handle, rights (text), koid, is_clone,
+        parent_koid (missing unless a clone), num_children, num_mappings, share_count, size_bytes,
         committed_bytes, kind (paged, physical), name.
 
     Raises
