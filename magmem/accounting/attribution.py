@@ -152,6 +152,13 @@ class Attribution:
         """Amounts of address spaces as amounts of processes; the kernel's are left out."""
         return amounts.moved(self.population.of_aspace, len(self.population))
 
+    def sum_by_process(self, by_aspace: Ints) -> Ints:
+        """Whole numbers of address spaces, added up per process."""
+        owner = self.population.of_aspace
+        sums = np.zeros(len(self.population), np.int64)
+        np.add.at(sums, owner[owner >= 0], by_aspace[owner >= 0])
+        return sums
+
     def elsewhere(self, amounts: Amounts) -> Amounts:
         """The rest: row 0 is the kernel's address space, row 1 those of no known process."""
         nobody = np.where(self.population.of_aspace < 0, 1, -1)

@@ -90,8 +90,8 @@ class SlowModel:
         return [(vmo, index) for vmo, owned in enumerate(self.owned) for index in sorted(owned)]
 
     def range_of(self, mapping: Mapping) -> range:
-        """The VMO's pages inside a mapping."""
-        return range(mapping.first, mapping.first + mapping.count)
+        """The VMO's pages inside a mapping, up to the VMO's end."""
+        return range(mapping.first, min(mapping.first + mapping.count, self.size[mapping.vmo]))
 
     def own_pages(self, mapping: Mapping) -> list[Page]:
         """Pages in the VMO's own list inside the mapped range and the VMO's size."""

@@ -1,0 +1,194 @@
+"""One rule over every process, and every rule side by side.
+
+Sizes are bytes and exact: whole numbers or `Fraction`. Text shows whole bytes that still add up
+(each less than a byte from the exact one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+
+from magmem.accounting.amounts import whole_bytes
+from magmem.accounting.attribution import Attribution, attribution_of
+from magmem.accounting.knowledge import require
+from magmem.accounting.report import Report, columns_text, grouped, plain_records
+from magmem.accounting.rules import RULES, Charges, Rule
+from magmem.errors import MissingData
+from magmem.listing import Listing
+from magmem.snapshot.source import Source, snapshot_of
+
+__all__ = ["account", "charges_of", "compare"]
+
+NOTE = "Bytes. Shared pages are charged in exact fractions; shown here rounded so that they add up."
+
+
+def account(source: Source, rule: str = "exact") -> Listing:
+    """What every process is charged by one rule.
+
+    Parameters
+    ----------
+    source : Snapshot or Machine
+    rule : str
+        A name of `magmem.accounting.rules.RULES`: ``magenta-2017``, ``exact``, ``linux``,
+        ``memory_monitor``, ``rfc-0254`` or ``treemap-2017``.
+
+    Returns
+    -------
+    Listing
+        `df` has one row per process in the order of the tasks table: koid, name, running,
+        pss_bytes, private_bytes, shared_bytes (before division), scaled_bytes (after); the exact
+        rule adds uss_bytes and handle_only_bytes. Sizes are int, or `Fraction` where divided.
+
+    Raises
+    ------
+    ValueError
+        No such rule.
+    MissingData
+        The snapshot does not know what the rule needs. What is still certain then:
+        `magmem.ledger` gives bounds.
+    """
+    if rule not in RULES:
+        raise ValueError(f"expected one of the rules {', '.join(RULES)}, found {rule!r}")
+    snap = snapshot_of(source)
+    chosen = RULES[rule]
+    attribution = attribution_of(snap)
+    charges = charges_of(attribution, chosen)
+
+    def frame() -> pd.DataFrame:
+        return pd.DataFrame(
+            _who(attribution)
+            | {
+                "pss_bytes": _exact(charges.pss.fractions),
+                "private_bytes": charges.private_bytes,
+                "shared_bytes": charges.shared_bytes,
+                "scaled_bytes": _exact(charges.scaled.fractions),
+            }
+            | {name: _exact(values()) for name, values in charges.more.items()}
+        )
+
+    def text(table: pd.DataFrame) -> str:
+        return _account_text(table, chosen, charges)
+
+    def data(table: pd.DataFrame) -> dict[str, Any]:
+        return {
+            "rule": chosen.name,
+            "says": chosen.says,
+            "source": chosen.source,
+            "processes": plain_records(table),
+            "total_bytes": str(charges.pss.total),
+            "elsewhere": {why: str(size) for why, size in charges.elsewhere.items()},
+        }
+
+    return Report(frame, text, data, title=f"{chosen.name}: {chosen.says}")
+
+
+def compare(source: Source) -> Listing:
+    """What every process is charged by each rule, one column per rule.
+
+    Parameters
+    ----------
+    source : Snapshot or Machine
+
+    Returns
+    -------
+    Listing
+        `df` has one row per process: koid, name, running, and the bytes by each rule under the
+        rule's name (int, or `Fraction` where divided). A rule that asks for what the snapshot does
+        not know is missing in every row, and a warning says why.
+    """
+    snap = snapshot_of(source)
+    attribution = attribution_of(snap)
+    charged: dict[str, Charges | None] = {}
+    warnings = []
+    for rule in RULES.values():
+        try:
+            charged[rule.name] = charges_of(attribution, rule)
+        except MissingData as gap:
+            charged[rule.name] = None
+            warnings.append(f"compare: no column {rule.name}: {gap}")
+
+    def frame() -> pd.DataFrame:
+        unknown = [pd.NA] * len(attribution.population)
+        return pd.DataFrame(
+            _who(attribution)
+            | {
+                name: unknown if charges is None else _exact(charges.pss.fractions)
+                for name, charges in charged.items()
+            }
+        )
+
+    def text(table: pd.DataFrame) -> str:
+        rows = []
+        shown = {
+            name: _shown(table[name].tolist()) if charges else ["?"] * len(table)
+            for name, charges in charged.items()
+        }
+        for place, (koid, name) in enumerate(zip(table["koid"], table["name"], strict=True)):
+            rows.append([str(koid), *(column[place] for column in shown.values()), name])
+        totals = [
+            grouped(sum(whole_bytes([charges.pss.total]))) if charges else "?"
+            for charges in charged.values()
+        ]
+        rows.append(["", *totals, "all processes"])
+        return "\n".join([*columns_text(["KOID", *charged, "NAME"], rows), NOTE, ""])
+
+    return Report(frame, text, title="every rule", warnings=tuple(warnings))
+
+
+def charges_of(attribution: Attribution, rule: Rule) -> Charges:
+    """The rule's answer, once the snapshot is known to suffice.
+
+    Raises
+    ------
+    MissingData
+        It does not.
+    """
+    require(attribution.view.snap, rule.name, rule.needs)
+    return rule.charge(attribution)
+
+
+def _who(attribution: Attribution) -> dict[str, Any]:
+    population = attribution.population
+    return {
+        "koid": population.koid,
+        "name": population.name,
+        "running": population.runs,
+    }
+
+
+def _exact(values: Sequence[Any]) -> Any:
+    """Integers where all are whole, else fractions."""
+    if all(not isinstance(value, Fraction) or value.denominator == 1 for value in values):
+        return pd.array([int(value) for value in values], dtype="int64")
+    return pd.Series(list(values), dtype=object)
+
+
+def _shown(values: Sequence[Any]) -> list[str]:
+    return [grouped(size) for size in whole_bytes([Fraction(value) for value in values])]
+
+
+def _account_text(table: pd.DataFrame, rule: Rule, charges: Charges) -> str:
+    heads = ["KOID", "PSS", "PRIVATE", "SHARED", "SCALED", "NAME"]
+    pss = whole_bytes(charges.pss.fractions)
+    rows = [
+        (str(koid), grouped(size), grouped(private), grouped(shared), grouped(size - private), name)
+        for koid, size, private, shared, name in zip(
+            table["koid"].tolist(),
+            pss,
+            table["private_bytes"].tolist(),
+            table["shared_bytes"].tolist(),
+            table["name"].tolist(),
+            strict=True,
+        )
+    ]
+    total = grouped(sum(whole_bytes([charges.pss.total])))
+    rows.append(("", total, grouped(int(charges.private_bytes.sum())), "", "", "all processes"))
+    for why, size in charges.elsewhere.items():
+        if size:
+            rows.append(("", grouped(sum(whole_bytes([size]))), "", "", "", why))
+    head = f"{rule.name}: {rule.says}"
+    return "\n".join([head, *columns_text(heads, rows), NOTE, ""])

@@ -1,0 +1,87 @@
+"""What a rule is, and what it answers: bytes of each process, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.attribution import Attribution
+from magmem.accounting.runs import Ints
+
+__all__ = ["Charges", "Rule"]
+
+
+@dataclass(frozen=True, eq=False)
+class Charges:
+    """Bytes of each process by one rule, in the order of the tasks table.
+
+    Attributes
+    ----------
+    private_bytes : int64 array
+        What the rule calls the process's alone.
+    shared_bytes : int64 array
+        What it calls shared, before it is divided.
+    scaled : Amounts
+        The process's part of that.
+    elsewhere : mapping of str to Fraction
+        Bytes that the rule charges to no process, by who has them instead.
+    more : mapping of str to sequence
+        Further columns of the rule, one value per process.
+    """
+
+    private_bytes: Ints
+    shared_bytes: Ints
+    scaled: Amounts
+    elsewhere: Mapping[str, Fraction] = field(default_factory=dict)
+    more: Mapping[str, Callable[[], Sequence[Any]]] = field(default_factory=dict)
+
+    @cached_property
+    def pss(self) -> Amounts:
+        """Private plus scaled."""
+        return Amounts.of_bytes(self.private_bytes) + self.scaled
+
+    @classmethod
+    def split(
+        cls, pss: Amounts, whole_bytes: Ints, elsewhere: Mapping[str, Fraction] | None = None
+    ) -> Charges:
+        """Charges whose private part is what has one sharer, and shared the rest of the whole.
+
+        Parameters
+        ----------
+        pss : Amounts
+        whole_bytes : int64 array
+            The same pages before division.
+        elsewhere : mapping of str to Fraction, optional
+        """
+        private = pss.alone_bytes
+        scaled = pss - Amounts.of_bytes(private)
+        return cls(private, whole_bytes - private, scaled, elsewhere or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One accounting rule.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``magenta-2017``.
+    says : str
+        The rule in one sentence.
+    source : str
+        Where it is written down.
+    needs : tuple of str
+        Facets of a snapshot that it must know completely (`magmem.snapshot.FACETS`).
+    charge : callable
+        The rule itself.
+    """
+
+    name: str
+    says: str
+    source: str
+    needs: tuple[str, ...]
+    charge: Callable[[Attribution], Charges]

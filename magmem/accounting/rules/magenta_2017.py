@@ -1,0 +1,41 @@
+"""magenta-2017: what ``ps`` reports, each mapping for itself (reference/accounting.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.attribution import Attribution
+from magmem.accounting.rules.charges import Charges, Rule
+from magmem.accounting.runs import Ints
+
+__all__ = ["RULE", "charge"]
+
+
+def charge(attribution: Attribution) -> Charges:
+    """PRIVATE, SHARED and scaled bytes; zero for a process that does not run."""
+    sums = attribution.view.sums
+    return Charges(
+        _reported(attribution, sums.private_bytes),
+        _reported(attribution, sums.shared_bytes),
+        Amounts.of_bytes(_reported(attribution, sums.scaled_bytes)),
+    )
+
+
+def _reported(attribution: Attribution, by_aspace: Ints) -> Ints:
+    population = attribution.population
+    owner = population.of_aspace
+    told = owner >= 0
+    told[told] = population.runs[owner[told]]
+    sums = np.zeros(len(population), np.int64)
+    np.add.at(sums, owner[told], by_aspace[told])
+    return sums
+
+
+RULE = Rule(
+    name="magenta-2017",
+    says="each mapping for itself, a shared VMO's part divided by its #shr",
+    source='reference/accounting.md "magenta-2017: what ps reports"',
+    needs=("processes", "mappings", "vmos", "pages"),
+    charge=charge,
+)

@@ -1,0 +1,52 @@
+"""memory_monitor (2019-2024): whole VMOs, in equal parts (reference/accounting.md)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.attribution import Attribution
+from magmem.accounting.rules import belonging
+from magmem.accounting.rules.charges import Charges, Rule
+
+__all__ = ["RULE", "charge"]
+
+
+def charge(attribution: Attribution) -> Charges:
+    """Committed bytes of each VMO, divided among the processes that it belongs to.
+
+    It belongs to all that have a handle to it or map it, or do so with any clone below it.
+    """
+    parent = attribution.chains.parent
+    mapped, held = belonging.mapped(attribution), belonging.held(attribution)
+    vmo = np.concatenate((mapped.vmo, held.vmo))
+    process = np.concatenate((mapped.process, held.process))
+    pairs = belonging.distinct(vmo, process)
+    lower = pairs
+    while True:
+        above = parent[lower.vmo]
+        lower = belonging.distinct(above[above >= 0], lower.process[above >= 0])
+        if not len(lower.vmo):
+            break
+        pairs = belonging.distinct(
+            np.concatenate((pairs.vmo, lower.vmo)), np.concatenate((pairs.process, lower.process))
+        )
+    committed = belonging.committed_bytes(attribution, RULE.name)
+    owners = np.bincount(pairs.vmo, minlength=attribution.vmos)
+    size = committed[pairs.vmo]
+    whole = np.zeros(len(attribution.population), np.int64)
+    np.add.at(whole, pairs.process, size)
+    pss = Amounts(len(attribution.population), pairs.process, owners[pairs.vmo], size)
+    nobody = int(committed[owners == 0].sum())
+    return Charges.split(pss, whole, {"VMOs of no process": Fraction(nobody)})
+
+
+RULE = Rule(
+    name="memory_monitor",
+    says="each VMO divided among the processes that have it, map it, or do so with its clones",
+    source='reference/accounting.md "Later rules, for comparison"',
+    needs=("processes", "vmos"),
+    charge=charge,
+)

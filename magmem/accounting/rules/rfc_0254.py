@@ -1,0 +1,81 @@
+"""rfc-0254 (2024 on): copy-on-write pages divided among VMOs first (reference/accounting.md)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from magmem.accounting.amounts import Amounts
+from magmem.accounting.attribution import Attribution
+from magmem.accounting.clones import see_through
+from magmem.accounting.rules.charges import Charges, Rule
+from magmem.accounting.runs import Ints
+from magmem.accounting.sharing import share
+from magmem.snapshot import PAGE_BYTES
+
+__all__ = ["RULE", "charge"]
+
+
+def charge(attribution: Attribution) -> Charges:
+    """A page's bytes divided among the VMOs that show it, each part among who maps that VMO.
+
+    What no VMO shows, and the part of a VMO that nobody maps, stays with the VMO.
+    """
+    view = attribution.view
+    shown, whole = _attributed(attribution)
+    vmo, aspace = view.pairs
+    sharers = view.num_aspaces
+    # Each (VMO, address space) pair meets every term of the VMO.
+    start = np.searchsorted(shown.row, np.arange(attribution.vmos + 1))
+    terms = (start[1:] - start[:-1])[vmo]
+    which = np.repeat(np.arange(len(vmo)), terms)
+    term = np.arange(len(which)) + (start[vmo] - (np.cumsum(terms) - terms))[which]
+    extra: dict[int, Fraction] = {}
+    for row, size in shown.extra.items():
+        for place in range(*np.searchsorted(vmo, [row, row + 1]).tolist()):
+            key = int(aspace[place])
+            extra[key] = extra.get(key, Fraction(0)) + size / int(sharers[row])
+    pss = Amounts(
+        attribution.aspaces,
+        aspace[which],
+        shown.share[term] * sharers[vmo[which]],
+        shown.numerator[term],
+        extra,
+    )
+    reached = np.zeros(attribution.aspaces, np.int64)
+    np.add.at(reached, aspace, whole[vmo])
+    kernel, unknown = attribution.elsewhere(pss).fractions
+    elsewhere = {
+        "mapped by the kernel": kernel,
+        "mapped by address spaces of unknown processes": unknown,
+        "VMOs that nobody maps": attribution.alloc_bytes - pss.total,
+    }
+    return Charges.split(
+        attribution.by_process(pss), attribution.sum_by_process(reached), elsewhere
+    )
+
+
+def _attributed(attribution: Attribution) -> tuple[Amounts, Ints]:
+    """Per VMO: its bytes by how many VMOs show each page, and the same pages undivided."""
+    view, chains = attribution.view, attribution.chains
+    rows = np.arange(attribution.vmos)
+    whole = view.size_pages
+    seen = see_through(view, chains, rows, np.zeros_like(whole), whole)
+    row = np.concatenate((rows, seen.query))
+    owner = np.concatenate((rows, seen.owner))
+    begin = np.concatenate((view.runs.owner_begin, seen.begin))
+    end = np.concatenate((view.runs.pages_below(rows, whole), seen.end))
+    shares = share(begin, end, owner, attribution.vmos, row)
+    pages = np.zeros(attribution.vmos, np.int64)
+    np.add.at(pages, row, end - begin)
+    return shares.amounts(row, attribution.vmos), pages * PAGE_BYTES
+
+
+RULE = Rule(
+    name="rfc-0254",
+    says="each page divided among the VMOs that show it, each part among who maps that VMO",
+    source='reference/accounting.md "Later rules, for comparison"',
+    needs=("processes", "mappings", "kernel mappings", "vmos", "pages"),
+    charge=charge,
+)
