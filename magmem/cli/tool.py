@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from magmem.cli.common import capture_parameter, emit, output_parameters, write
 from magmem.errors import KernelError, NotFound, WrongType
@@ -126,6 +127,16 @@ class KoidOr(_ParamType):
             wanted = " or ".join([*self.words, "a koid (a number, as ps shows it)"])
             self.fail(f"expected {wanted}, found {value!r}", param, ctx)
         return int(value, 16 if value[1:2] in ("x", "X") else 10)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The words, and the koids the command's surroundings know (see `magmem.magics`)."""
+        known = [*self.words, *(ctx.obj.koids() if ctx.obj is not None else ())]
+        return [CompletionItem(word) for word in known if word.startswith(incomplete)]
 
 
 class ToolCommand(click.Command):

@@ -14,10 +14,10 @@ from magmem.accounting.runs import Ints
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.address_space import ASPACE, VMAR, ends, nodes
 from magmem.tools.process import kernel_process
-from magmem.tools.source import Source, snapshot_of
 
 __all__ = ["asd", "vmm_aspaces"]
 

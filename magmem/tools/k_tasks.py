@@ -13,9 +13,9 @@ from magmem.accounting.kernel import integers
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import kernel_process
-from magmem.tools.source import Source, snapshot_of
 from magmem.tools.tasktree import PROCESS, TaskTree
 
 __all__ = ["PS_KEY", "k_ht", "k_jobs", "k_ps"]

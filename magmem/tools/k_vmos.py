@@ -12,9 +12,9 @@ from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import kernel_process
-from magmem.tools.source import Source, snapshot_of
 from magmem.tools.vmo_rows import vmo_facts, vmo_lines
 from magmem.tools.vmos import process_vmos
 

@@ -15,9 +15,9 @@ import pandas as pd
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import Era
-from magmem.tools.source import Source, snapshot_of
 
 __all__ = ["kstats", "timestamp_text"]
 

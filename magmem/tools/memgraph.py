@@ -13,13 +13,13 @@ import pandas as pd
 from magmem.errors import BadState, MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
 from magmem.tools.kstats import timestamp_text
 from magmem.tools.memgraph_vmos import vmo_members
 from magmem.tools.process import Era, runs, status_words
 from magmem.tools.ps import task_sums
-from magmem.tools.source import Source, snapshot_of
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
 __all__ = ["memgraph"]

@@ -10,8 +10,8 @@ import pandas as pd
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.source import Source, snapshot_of
 
 __all__ = ["pmm_arenas"]
 

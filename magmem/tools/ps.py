@@ -18,8 +18,8 @@ from magmem.accounting.runs import Ints
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.source import Source, snapshot_of
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
 __all__ = ["TaskSums", "ps", "task_sums", "thread_states"]

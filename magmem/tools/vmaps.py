@@ -11,10 +11,10 @@ import pandas as pd
 
 from magmem.errors import MissingData
 from magmem.listing import Listing
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.address_space import MAPPING, ends, nodes
 from magmem.tools.process import Era, readable_process
-from magmem.tools.source import Source, snapshot_of
 
 __all__ = ["USAGE", "vmaps"]
 

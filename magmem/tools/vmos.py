@@ -11,9 +11,9 @@ import pandas as pd
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import Era, readable_process
-from magmem.tools.source import Source, snapshot_of
 from magmem.tools.vmo_rows import references, rights_words, vmo_facts, vmo_lines
 
 __all__ = ["USAGE", "process_vmos", "vmos"]

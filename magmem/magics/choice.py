@@ -1,0 +1,51 @@
+"""What ``%machine NAME`` may mean: a variable, a dataset, or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from magmem.snapshot import Snapshot
+from magmem.snapshot.source import HasSnapshot, Source
+
+__all__ = ["choices", "find"]
+
+
+def find(names: list[str], variables: Mapping[str, Any]) -> Source:
+    """The machine or snapshot that is meant.
+
+    Parameters
+    ----------
+    names : list of str
+        One name of a variable or dataset; or files of one boot, merged when several.
+    variables : mapping
+        The user's names; a Snapshot or a Machine among them comes first.
+
+    Raises
+    ------
+    CaptureError, OSError
+        No such variable or dataset, and no file that can be read.
+    """
+    named: object = variables.get(names[0]) if len(names) == 1 else None
+    if _is_source(named):
+        return named
+    from magmem.captures import read_capture
+
+    return read_capture(*names)
+
+
+def choices(variables: Mapping[str, Any]) -> list[str]:
+    """Names that `find` knows here: the user's variables, then the datasets."""
+    from magmem import datasets
+
+    held = [
+        name for name, value in variables.items() if not name.startswith("_") and _is_source(value)
+    ]
+    return [*held, *datasets.names()]
+
+
+def _is_source(value: object) -> TypeGuard[Source]:
+    # A class of machines has the method but no state; a module may have a `snapshot` of its own.
+    return isinstance(value, Snapshot) or (
+        isinstance(value, HasSnapshot) and not isinstance(value, type) and callable(value.snapshot)
+    )
