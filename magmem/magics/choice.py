@@ -31,7 +31,8 @@ def find(names: list[str], variables: Mapping[str, Any]) -> Source:
         return named
     from magmem.captures import read_capture
 
-    return read_capture(*names)
+    snap: Snapshot = read_capture(*names)
+    return snap
 
 
 def choices(variables: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from magmem.accounting.kernel import KernelView
 from magmem.accounting.runs import Ints
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
-__all__ = ["ASPACE", "KINDS", "MAPPING", "VMAR", "ends", "nodes"]
+__all__ = ["ASPACE", "KINDS", "MAPPING", "VMAR", "ends", "nodes", "resident_bytes"]
 
 KINDS = ["aspace", "vmar", "mapping"]
 ASPACE, VMAR, MAPPING = range(3)
@@ -61,7 +61,7 @@ def nodes(snap: Snapshot, spaces: Ints) -> pd.DataFrame:
     is_space = space != ABSENT
     aspaces = _rows(snap.aspaces, ["addr", "base", "size_bytes", "ref", "flags", "name"], space)
     told = snap.regions.assign(
-        resident_bytes=_resident_bytes(snap),
+        resident_bytes=resident_bytes(snap),
         perms=_perms(snap.regions),
         flags=snap.regions["arch_mmu_flags"],
     )
@@ -93,8 +93,8 @@ def _rows(table: pd.DataFrame, names: list[str], rows: npt.NDArray[np.int64]) ->
     return table[names].reindex(rows).reset_index(drop=True)
 
 
-def _resident_bytes(snap: Snapshot) -> pd.Series[int]:
-    """Of each region; missing for VMARs and where the capture does not tell."""
+def resident_bytes(snap: Snapshot) -> pd.Series[int]:
+    """Resident in each row of regions (Int64); missing for VMARs and where nothing tells."""
     view = KernelView(snap)
     known = snap.vmos["pages_known"].to_numpy() | (snap.vmos["kind"] == "physical").to_numpy()
     result = snap.regions["reported_resident_bytes"].copy()

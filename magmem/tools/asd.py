@@ -11,12 +11,12 @@ import pandas as pd
 
 from magmem.accounting.kernel import KernelView
 from magmem.accounting.runs import Ints
-from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.address_space import ASPACE, VMAR, ends, nodes
+from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
 
 __all__ = ["asd", "vmm_aspaces"]
@@ -103,7 +103,7 @@ def vmm_aspaces(snap: Source) -> Listing:
 def _listing(snap: Snapshot, spaces: Ints, title: str, facet: str, what: str) -> Listing:
     frame = nodes(snap, spaces)
     if not frame["base"].notna().any():
-        raise MissingData(title, facet, what)
+        raise missing(snap, title, facet, what)
     frame["pages"] = frame["resident_bytes"] // PAGE_BYTES
     text = "".join(_lines(frame, _vmo_lines(snap, frame["vmo"].to_numpy())))
     return Listing(text, frame[COLUMNS], title=title)
@@ -141,7 +141,9 @@ def _vmo_lines(snap: Snapshot, rows: Ints) -> list[str]:
     known = vmos["pages_known"].fillna(False).to_numpy(dtype=bool)
     owned = KernelView(snap).committed_bytes // PAGE_BYTES
     pages = pages.mask(known, pd.Series(owned, dtype="Int64").reindex(needed))
-    parent = vmos["parent_koid"].where(vmos["is_clone"].fillna(True), 0)
+    # The dump says k0 for no parent and for one without koid; who read it does not know which.
+    silent = vmos["parent_koid"].isna() & vmos["addr"].notna()
+    parent = vmos["parent_koid"].where(vmos["is_clone"].fillna(True), 0).mask(silent, 0)
     fields = zip(
         columns.addresses(vmos["addr"]),
         columns.integers(vmos["koid"]),

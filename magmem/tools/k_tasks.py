@@ -15,6 +15,7 @@ from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
+from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
 from magmem.tools.tasktree import PROCESS, TaskTree
 
@@ -80,8 +81,8 @@ def k_ps(snap: Source) -> Listing:
     tasks = state.tasks.iloc[rows].reset_index(drop=True)
     counts = _counts(state, tasks["koid"])
     if not len(tasks) or counts["handles"].isna().all():
-        raise MissingData("k ps", "handles", "the handles of every process")
-    frame = pd.concat([tasks[["koid", "name"]], counts], axis=1)
+        raise missing(state, "k ps", "handles", "the handles of every process")
+    frame = pd.concat([tasks[["koid", "name"]], counts.drop(columns="told")], axis=1)
     header = f"     id  #h:  {' '.join(HEADS)} [name]\n"
     text = columns.rows(
         "%7s%4s: " + " ".join(["%3s"] * len(HEADS)) + " [%s]\n",
@@ -113,7 +114,7 @@ def k_jobs(snap: Source) -> Listing:
     jobs = snapshot_of(snap).jobs
     ranked = jobs[jobs["importance"].notna().to_numpy()]
     if not len(ranked):
-        raise MissingData("k jobs", "importance of jobs", "the order of the jobs by importance")
+        raise MissingData("k jobs", "job importance", "the order of the jobs by importance")
     ranked = ranked.sort_values("importance", kind="stable")[["koid", "name"]]
     frame = ranked.reset_index(drop=True)
     text = "All jobs from least to most important:\n   koid name\n"
@@ -148,29 +149,35 @@ def k_ht(snap: Source, koid: int) -> Listing:
         return Listing(f"process {koid} not found!\n", pd.DataFrame(), title=title)
     mine = (state.handles["process_koid"] == koid).to_numpy()
     if not state.knows("handles") and not mine.any():
-        raise MissingData("k ht", "handles", f"the handles of process {koid}")
+        raise missing(state, "k ht", "handles", f"the handles of process {koid}")
+    warnings: tuple[str, ...] = ()
+    if not _counts(state, pd.Series([koid]))["told"].all():
+        warnings = (f"k ht: this capture may know only some handles of process {koid}",)
     frame = state.handles[mine][["value", "koid", "type"]].reset_index(drop=True)
     known = frame["value"].notna().to_numpy()
     values = np.where(known, [f"{value:x}" for value in integers(frame["value"])], columns.UNKNOWN)
     text = f"process [{koid}] handles :\nhandle       koid : type\n" + columns.rows(
         "%9s %7s : %s\n", values, columns.integers(frame["koid"]), columns.names(frame["type"])
     )
-    return Listing(text + f"total: {len(frame)} handles\n", frame, title=title)
+    text += f"total: {len(frame)} handles\n"
+    return Listing(text, frame, title=title, warnings=warnings)
 
 
 def _counts(snap: Snapshot, koids: pd.Series[int]) -> pd.DataFrame:
-    """Handles of each process: all of them, and by column."""
+    """Handles of each process: all of them and by column; `told` where every one is known."""
     handles = snap.handles
     order = np.argsort(koids.to_numpy(), kind="stable")
     at = np.searchsorted(koids.to_numpy(), handles["process_koid"].to_numpy(), sorter=order)
-    holder = order[np.minimum(at, len(order) - 1)] if len(order) else at
-    listed = holder[koids.to_numpy()[holder] == handles["process_koid"].to_numpy()]
-    told = np.bincount(listed, minlength=len(koids)) > 0
-    told |= snap.knows("handles")
-    head = handles["type"].map(COUNTED).to_numpy()
-    total = pd.Series(np.bincount(listed, minlength=len(koids)), dtype="Int64")
-    by_koid = snap.tasks.set_index("koid")["reported_handles"].reindex(koids)
-    counts = {"handles": total.where(told, by_koid.reset_index(drop=True))}
+    nearest = order[np.minimum(at, len(order) - 1)] if len(order) else at
+    listed = koids.to_numpy()[nearest] == handles["process_koid"].to_numpy()
+    holder = nearest[listed]
+    total = pd.Series(np.bincount(holder, minlength=len(koids)), dtype="Int64")
+    by_koid = snap.tasks.set_index("koid")["reported_handles"]
+    reported = by_koid.reindex(koids).reset_index(drop=True)
+    # A dump of a process's VMO handles alone does not tell how many handles it has.
+    told = (reported == total).fillna(False) | snap.knows("handles")
+    counts = {"handles": total.where(told, reported), "told": told}
+    head = handles["type"].map(COUNTED).to_numpy()[listed]
     for name in HEADS:
         number = np.bincount(holder[head == name], minlength=len(koids))
         counts[name] = pd.Series(number, dtype="Int64").where(told)

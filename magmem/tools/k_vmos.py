@@ -8,12 +8,12 @@ from __future__ import annotations
 import pandas as pd
 
 from magmem.accounting.kernel import KernelView
-from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
+from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
 from magmem.tools.vmo_rows import vmo_facts, vmo_lines
 from magmem.tools.vmos import process_vmos
@@ -61,7 +61,7 @@ def k_vmos(snap: Source, which: int | str, unit: str = "") -> Listing:
 def _all(snap: Snapshot, which: str, unit: str) -> Listing:
     tool = f"k vmos {which}"
     if not snap.knows("vmos") and not len(snap.vmos):
-        raise MissingData(tool, "VMOs", "every VMO of the machine")
+        raise missing(snap, tool, "vmos", "every VMO of the machine")
     warnings: tuple[str, ...] = ()
     if not snap.knows("vmos"):
         warnings = (f"{tool}: this capture knows only some of the machine's VMOs",)
@@ -69,13 +69,13 @@ def _all(snap: Snapshot, which: str, unit: str) -> Listing:
     title = "All VMOs, oldest to newest:\n"
     if which == "hidden":
         title = '"Hidden" VMOs, oldest to newest:\n'
-        if snap.knows("vmos", "mappings"):
+        if snap.knows("mappings"):
             facts = facts[~KernelView(snap).mapped_by_user]
         elif facts["num_mappings"].notna().any():
             facts = facts[(facts["num_mappings"] == 0).fillna(False).to_numpy(dtype=bool)]
             warnings += (f"{tool}: this capture does not tell who maps a VMO: only unmapped ones",)
         else:
-            raise MissingData(tool, "mappings", "to know which VMOs no process maps")
+            raise missing(snap, tool, "mappings", "to know which VMOs no process maps")
         facts = facts.reset_index(drop=True)
     text = title + HEADER + columns.rows(ROW, vmo_lines(facts, unit)) + HEADER
     return Listing(text, facts, title=tool, warnings=warnings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from magmem.errors import BadState, MissingData
+from magmem.errors import BadState
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.source import Source, snapshot_of
@@ -18,8 +18,9 @@ from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
 from magmem.tools.kstats import timestamp_text
 from magmem.tools.memgraph_vmos import vmo_members
+from magmem.tools.missing import missing
 from magmem.tools.process import Era, runs, status_words
-from magmem.tools.ps import task_sums
+from magmem.tools.task_sums import task_sums
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
 __all__ = ["memgraph"]
@@ -56,7 +57,7 @@ def memgraph(snap: Source, threads: bool = False, vmos: bool = False, era: Era =
     """
     state = snapshot_of(snap)
     if not len(state.tasks):
-        raise MissingData("memgraph", "tasks", "the job tree and the processes")
+        raise missing(state, "memgraph", "processes", "the job tree and the processes")
     kernel = _kernel_records(state)
     tasks, sums = _task_records(state, threads)
     warnings = [] if len(kernel) else ["memgraph: this capture has no kernel memory statistics"]
@@ -145,8 +146,9 @@ def _task_records(snap: Snapshot, threads: bool) -> tuple[pd.DataFrame, str]:
     sizes = [column.iloc[rows].reset_index(drop=True).where(process) for column in sums.columns]
     letters = np.array(TYPES, dtype=object)[kind]
     koid = tasks["koid"].astype(str)
-    parent = tasks["parent_koid"].astype("Int64")
-    above = np.where(kind == THREAD, "p/", "j/") + parent.astype("str").to_numpy(dtype=object)
+    parent = tasks["parent_koid"]
+    prefix = np.where(kind == THREAD, "p/", "j/").astype(object)
+    above = prefix + np.array(columns.integers(parent), dtype=object)
     top = parent.isna() | (tasks["koid"] == snap.root_job_koid)
     frame = pd.DataFrame(
         {

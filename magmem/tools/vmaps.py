@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.address_space import MAPPING, ends, nodes
+from magmem.tools.missing import missing
 from magmem.tools.process import Era, readable_process
 
 __all__ = ["USAGE", "vmaps"]
@@ -74,7 +74,7 @@ def vmaps(snap: Source, koid: int, era: Era = "zx") -> Listing:
     mine = (state.aspaces["process_koid"] == koid).fillna(False)
     frame = nodes(state, np.flatnonzero(mine.to_numpy(dtype=bool)))
     if not frame["base"].notna().any():
-        raise MissingData("vmaps", "mappings", f"the address space of process {koid}")
+        raise missing(state, "vmaps", "mappings", f"the address space of process {koid}")
     return Listing(_text(frame), frame[COLUMNS], title=f"vmaps {koid}")
 
 

@@ -58,7 +58,7 @@ def vmo_facts(snap: Snapshot) -> pd.DataFrame:
     shares = vmos["reported_share_count"]
     if snap.knows("vmos"):
         children = _int64(view.num_children)
-    if snap.knows("vmos", "mappings", "kernel mappings"):
+    if snap.knows("mappings", "kernel mappings"):
         mappings, shares = _int64(view.num_mappings), _int64(view.share_count)
     physical = (vmos["kind"] == "physical").to_numpy()
     committed = vmos["reported_committed_bytes"].where(

@@ -1,0 +1,15 @@
+"""Saying that a capture does not know what a tool needs."""
+
+from __future__ import annotations
+
+from magmem.errors import MissingData
+from magmem.snapshot import Snapshot
+
+__all__ = ["missing"]
+
+
+def missing(snap: Snapshot, tool: str, facet: str, needs: str) -> MissingData:
+    """The error for a facet (of `magmem.snapshot.FACETS`) that is absent or known in part only."""
+    words = "VMOs" if facet == "vmos" else facet
+    lacks = words if snap.coverage[facet] == "absent" else f"complete {words}"
+    return MissingData(tool, lacks, needs)

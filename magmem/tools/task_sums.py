@@ -1,0 +1,121 @@
+"""PSS, PRIVATE and SHARED of every task, computed or as the capture's source printed them.
+
+Computed are the kernel's sums of magenta-2017 (reference/accounting.md) where the capture has every
+mapping and knows what is resident in it; jobs are the sums of the processes below them, and a
+process that does not run has nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from magmem.accounting.kernel import KernelView, integers
+from magmem.accounting.runs import Ints
+from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.tools.address_space import resident_bytes
+from magmem.tools.missing import missing
+from magmem.tools.process import runs
+from magmem.tools.tasktree import JOB, PROCESS, TaskTree
+
+__all__ = ["TaskSums", "task_sums"]
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TaskSums:
+    """Sums of each task, in the order of the tasks table (Int64; missing: no such number).
+
+    Attributes
+    ----------
+    pss_bytes, private_bytes, shared_bytes : pandas.Series of Int64
+        Jobs have the sums over the processes below them and no SHARED; threads have nothing.
+    source : str
+        ``computed`` or ``reported``.
+    """
+
+    pss_bytes: pd.Series[int]
+    private_bytes: pd.Series[int]
+    shared_bytes: pd.Series[int]
+    source: str
+
+    @property
+    def columns(self) -> tuple[pd.Series[int], pd.Series[int], pd.Series[int]]:
+        """PSS, PRIVATE and SHARED."""
+        return self.pss_bytes, self.private_bytes, self.shared_bytes
+
+
+class _DumpedView(KernelView):
+    """The kernel's sums where a dump tells what is resident in a mapping, not which pages."""
+
+    @cached_property
+    def mapping_pages(self) -> Ints:
+        """Per mapping: resident pages as computed or printed."""
+        return integers(resident_bytes(self.snap))[self.region] // PAGE_BYTES
+
+
+def task_sums(snap: Snapshot, tool: str) -> TaskSums:
+    """What `ps` and `memgraph` say of every task.
+
+    Raises
+    ------
+    MissingData
+        The capture has neither the mappings of every process nor numbers of its source.
+    """
+    tree = TaskTree(snap)
+    process = tree.kind == PROCESS
+    if _computable(snap):
+        pss, private, shared = (_job_sums(tree, sums, process) for sums in _computed(snap))
+        return TaskSums(pss, private, shared.mask(tree.kind == JOB), "computed")
+    told = [snap.tasks[f"reported_{name}_bytes"] for name in ("pss", "private", "shared")]
+    if all(column.isna().all() for column in told):
+        raise missing(snap, tool, "mappings", "the mappings of every process, or what ps printed")
+    pss, private = (
+        _job_sums(tree, integers(column), column.notna().to_numpy()).where(column.isna(), column)
+        for column in told[:2]
+    )
+    return TaskSums(pss, private, told[2].where(process), "reported")
+
+
+def _computable(snap: Snapshot) -> bool:
+    if not snap.knows("mappings"):
+        return False
+    if snap.knows("vmos", "pages"):
+        return True
+    user = (snap.aspaces["kind"] == "user").to_numpy()[snap.regions["aspace"].to_numpy()]
+    mapping = (snap.regions["kind"] == "mapping").to_numpy() & user
+    linked = snap.regions["vmo"].notna().to_numpy()
+    return bool((linked & resident_bytes(snap).notna().to_numpy())[mapping].all())
+
+
+def _computed(snap: Snapshot) -> list[Ints]:
+    """PSS, PRIVATE and SHARED of each process row of tasks, 0 where it does not run."""
+    sums = (KernelView if snap.knows("vmos", "pages") else _DumpedView)(snap).sums
+    koids = snap.tasks["koid"].to_numpy()
+    user = np.flatnonzero(snap.aspaces["process_koid"].notna().to_numpy())
+    order = np.argsort(koids, kind="stable")
+    owner = integers(snap.aspaces["process_koid"])[user]
+    row = order[np.searchsorted(koids, owner, sorter=order)] if len(user) else user
+    running = runs(snap)[row]
+    results = []
+    for values in (sums.pss_bytes, sums.private_bytes, sums.shared_bytes):
+        column = np.zeros(len(koids), np.int64)
+        column[row[running]] = values[user[running]]
+        results.append(column)
+    return results
+
+
+def _job_sums(tree: TaskTree, values: Ints, known: Bools) -> pd.Series[int]:
+    """Processes as given; jobs the sum of the processes below, where all of those are known."""
+    jobs = np.flatnonzero(tree.kind == JOB)
+    process = tree.kind == PROCESS
+    result = np.where(process & known, values, 0)
+    result[jobs] = tree.totals(result)
+    shown = process & known
+    shown[jobs] = tree.totals((process & ~known).astype(np.int64)) == 0
+    return pd.Series(pd.arrays.IntegerArray(result, ~shown))
