@@ -37,6 +37,8 @@ _EXPORTS = {
     "vmaps": "magmem.tools.vmaps",
     "vmm_aspaces": "magmem.tools.asd",
     "vmos": "magmem.tools.vmos",
+    # pictures
+    "picture": "magmem.pictures",
     # sizes
     "format_size": "magmem.sizes",
     "parse_size": "magmem.sizes",

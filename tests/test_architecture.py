@@ -18,6 +18,7 @@ ALLOWED = {
     "magmem.accounting": {"magmem.snapshot"},
     "magmem.tools": {"magmem.snapshot", "magmem.accounting"},
     "magmem.treemap": {"magmem.snapshot", "magmem.accounting"},
+    "magmem.pictures": {"magmem.snapshot", "magmem.treemap"},
 }
 """For each package: the packages it may import beside itself and the ground."""
 
