@@ -20,6 +20,9 @@ __version__ = "0.1.0"
 _EXPORTS = {
     # the waist
     "Snapshot": "magmem.snapshot",
+    # the simulated machine
+    "Machine": "magmem.sim",
+    "BootPlan": "magmem.sim",
     # captures
     "read_capture": "magmem.captures",
     "info": "magmem.captures.info",
@@ -56,7 +59,7 @@ _EXPORTS = {
 }
 """Public names and the module each lives in; `tests/test_public_api.py` keeps the list true."""
 
-_MODULES = ("datasets",)
+_MODULES = ("datasets", "scenarios")
 """Public submodules reachable as attributes."""
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]  # noqa: PLE0604 (all are strings)

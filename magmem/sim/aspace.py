@@ -1,0 +1,218 @@
+"""An address space: its tree of VMARs and mappings, its page tables, and access by address.
+
+The kernel has one, every living process has one. An access may span several mappings; it is all or
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from magmem.errors import PageFault
+from magmem.sim import commit, vmo_access
+from magmem.sim.heap import HEAP_BYTES
+from magmem.sim.mapping import Mapping, fault
+from magmem.sim.pagetable import PageTables
+from magmem.sim.perms import ACCESS_NAMES, READ, WRITE
+from magmem.sim.vmar import Vmar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from magmem.sim.machine import Machine
+    from magmem.sim.process import Process
+
+__all__ = ["USER_BASE", "USER_SIZE", "AddressSpace"]
+
+USER_BASE: Final = 0x1000000
+"""First address of a process (reference/kernel.md "Tasks")."""
+
+USER_SIZE: Final = 0x7FFFFEFFF000
+"""Length of a process's range."""
+
+
+class AddressSpace:
+    """One address space.
+
+    Attributes
+    ----------
+    koid : int
+        The process it belongs to; 0 for the kernel's.
+    name : str
+        ``kernel`` or ``proc:KOID``.
+    root : Vmar
+        The VMAR over the whole range.
+    tables : PageTables
+        Its page tables.
+    region_count : int
+        VMARs and mappings in it.
+    """
+
+    __slots__ = (
+        "alive",
+        "base",
+        "heap",
+        "koid",
+        "machine",
+        "name",
+        "physical",
+        "process",
+        "region_count",
+        "root",
+        "serial",
+        "size_bytes",
+        "tables",
+    )
+
+    def __init__(
+        self, machine: Machine, process: Process | None, base: int, size_bytes: int, root_koid: int
+    ) -> None:
+        self.machine = machine
+        self.physical = machine.physical
+        self.heap = machine.heap
+        self.process = process
+        self.koid = 0 if process is None else process.koid
+        self.name = "kernel" if process is None else f"proc:{self.koid}"
+        self.base = base
+        self.size_bytes = size_bytes
+        self.alive = True
+        self.region_count = 0
+        # The kernel's own address space and root VMAR are part of its image, not of the heap.
+        self.serial = -1 if process is None else machine.heap.take(HEAP_BYTES["address space"])
+        self.tables = PageTables(machine.physical)
+        self.root = Vmar(self, None, "root", base, size_bytes, 7, specific=True, koid=root_koid)
+
+    @property
+    def table_pages(self) -> int:
+        """Page-table pages, the top table included."""
+        return self.tables.pages
+
+    def mappings(self) -> Iterator[Mapping]:
+        """Every mapping, in address order."""
+        pending: list[Vmar | Mapping] = [self.root]
+        while pending:
+            region = pending.pop()
+            if isinstance(region, Mapping):
+                yield region
+            else:
+                pending += reversed(region.children)
+
+    def vmars(self) -> Iterator[Vmar]:
+        """Every VMAR, depth first in address order, the root first."""
+        pending = [self.root]
+        while pending:
+            vmar = pending.pop()
+            yield vmar
+            pending += [
+                child for child in reversed(vmar.children) if not isinstance(child, Mapping)
+            ]
+
+    def find(self, address: int) -> Mapping | None:
+        """The mapping at an address, if there is one."""
+        vmar = self.root
+        while True:
+            child = vmar.child_at(address)
+            if child is None or isinstance(child, Mapping):
+                return child
+            vmar = child
+
+    def touch(self, address: int, length: int, access: int) -> int:
+        """Access every page of a range; returns the pages newly committed.
+
+        Raises
+        ------
+        PageFault
+            The first address that may not be accessed so; nothing has changed.
+        NoMemory
+            Not everything fits; nothing has changed.
+        """
+        parts = self._parts(address, length, access) if length else []
+        if len(parts) > 1:
+            self._rehearse(parts, access)
+        return sum(
+            fault(mapping, at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12, access, at)
+            for mapping, at, stop in parts
+        )
+
+    def read(self, address: int, length: int) -> bytes:
+        """Bytes of a range, after a read fault on every page of it."""
+        self._bytes_only(address, length, READ)
+        self.touch(address, length, READ)
+        data = b"".join(
+            vmo_access.read_pages(m.vmo, at - m.base + m.vmo_offset_bytes, stop - at)
+            for m, at, stop in self._parts(address, length, READ)
+        )
+        self._record("read", (self.koid, address, length))
+        return data
+
+    def write(self, address: int, data: bytes) -> int:
+        """Write bytes to a range, after a write fault on every page; returns pages committed."""
+        data = bytes(data)
+        self._bytes_only(address, len(data), WRITE)
+        taken = self.touch(address, len(data), WRITE)
+        for mapping, at, stop in self._parts(address, len(data), WRITE):
+            offset = at - mapping.base + mapping.vmo_offset_bytes
+            vmo_access.store(mapping.vmo, offset, data[at - address : stop - address])
+        self._record("write", (self.koid, address, data))
+        return taken
+
+    def touch_recorded(self, address: int, length: int, access: int) -> int:
+        """`touch` as an operation of its own."""
+        taken = self.touch(address, length, access)
+        self._record("touch", (self.koid, address, length, access))
+        return taken
+
+    def destroy(self) -> None:
+        """Unmap everything and free the page tables."""
+        self.root.clear()
+        self.root.die()
+        self.tables.destroy()
+        self.heap.used -= HEAP_BYTES["address space"]
+        self.alive = False
+
+    def _record(self, op: str, args: tuple[object, ...]) -> None:
+        if self.machine.recording:
+            self.machine.record(op, self.koid, args)
+
+    def _bytes_only(self, address: int, length: int, access: int) -> None:
+        for mapping, _, _ in self._parts(address, length, access):
+            vmo_access.require_paged(mapping.vmo, "bytes")
+
+    def _parts(self, address: int, length: int, access: int) -> list[tuple[Mapping, int, int]]:
+        """The mappings a range meets, with the addresses in each.
+
+        Raises
+        ------
+        PageFault
+            A gap, or a mapping that may not be accessed so.
+        """
+        parts = []
+        end = address + length
+        while address < end:
+            mapping = self.find(address)
+            if mapping is None:
+                raise PageFault(address, ACCESS_NAMES[access], "no mapping")
+            stop = min(end, mapping.end)
+            start, last = address - mapping.base >> 12, (stop - mapping.base + 4095) >> 12
+            mapping.check(start, last, access, address)
+            parts.append((mapping, address, stop))
+            address = stop
+        return parts
+
+    def _rehearse(self, parts: list[tuple[Mapping, int, int]], access: int) -> None:
+        """Refuse a range over several mappings before anything of it is done.
+
+        Pages that two of the mappings share are required twice over, so an access may be refused
+        although its last few pages would just have fitted.
+        """
+        needed = 0
+        missing: list[tuple[int, int]] = []
+        for mapping, at, stop in parts:
+            start, end = at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12
+            if access == WRITE and mapping.vmo.phys_base is None:
+                first = mapping.vmo_first
+                needed += commit.plan(mapping.vmo, start + first, end + first)[1]
+            page = mapping.base >> 12
+            gaps = [(start, end)] if mapping.entries is None else mapping.entries.gaps(start, end)
+            missing += [(page + s, page + e) for s, e in gaps]
+        self.physical.require(needed + self.tables.lacking(missing), "the access")

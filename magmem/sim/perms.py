@@ -1,0 +1,47 @@
+"""Permissions of mappings and VMARs: a mask of read 1, write 2, execute 4, and their text.
+
+Text is any spelling of letters out of ``rwx``; ``-`` is ignored, so ``rw``, ``rw-`` and ``wr`` are
+one. Anything else is `InvalidArgs`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from magmem.errors import InvalidArgs
+
+__all__ = ["ACCESS_NAMES", "EXECUTE", "PERMS_TEXT", "READ", "WRITE", "parse_perms"]
+
+READ: Final = 1
+WRITE: Final = 2
+EXECUTE: Final = 4
+
+PERMS_TEXT: Final = tuple(
+    "".join(letter if mask >> bit & 1 else "-" for bit, letter in enumerate("rwx"))
+    for mask in range(8)
+)
+"""The text of each mask as `vmaps` prints it."""
+
+ACCESS_NAMES: Final = {READ: "read", WRITE: "write", EXECUTE: "execute"}
+
+_BITS = {"r": READ, "w": WRITE, "x": EXECUTE, "-": 0}
+_KNOWN = {text: mask for mask, text in enumerate(PERMS_TEXT)}
+_KNOWN |= {text.replace("-", ""): mask for text, mask in _KNOWN.items()}
+
+
+def parse_perms(text: str) -> int:
+    """The mask of a permissions text.
+
+    Raises
+    ------
+    InvalidArgs
+        Letters other than ``rwx-``.
+    """
+    mask = _KNOWN.get(text)
+    if mask is None:
+        mask = 0
+        for letter in text:
+            if letter not in _BITS:
+                raise InvalidArgs(f"expected permissions out of rwx, found {text[:20]!r}")
+            mask |= _BITS[letter]
+    return mask

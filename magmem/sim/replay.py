@@ -1,0 +1,53 @@
+"""Doing a history again.
+
+After every step the heap bytes and page states must be what the history says; otherwise it does not
+belong to this program, and `CaptureError` names the step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magmem.errors import CaptureError, MagmemError
+from magmem.sim.boot import BootPlan
+from magmem.sim.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from magmem.sim.history import History
+    from magmem.sim.machine import Machine
+
+__all__ = ["replay"]
+
+
+def replay(history: History, steps: int | None) -> Machine:
+    """A machine after the first `steps` events of a history (all, if None)."""
+    from magmem.sim.machine import Machine
+
+    made = history.machine
+    try:
+        machine = Machine(
+            memory_map=[tuple(item) for item in made["ranges"]],
+            seed=made["seed"],
+            boot=BootPlan.of(made["boot"]),
+            time=made["time"],
+            name=made["name"],
+        )
+    except (KeyError, TypeError, AttributeError, MagmemError) as error:
+        raise CaptureError(
+            "history", "machine", "what a machine is made with", repr(error)
+        ) from None
+    events = machine.history.events
+    for step, event in enumerate(history.events[:steps], 1):
+        op, _, args, used, counts = event
+        try:
+            OPERATIONS[op].again(machine, *args)
+        except (KeyError, TypeError, AttributeError, MagmemError) as error:
+            raise CaptureError(
+                "history", f"step {step}", f"{op} to succeed", f"{type(error).__name__}: {error}"
+            ) from None
+        if len(events) != step or events[-1][3:] != (used, counts):
+            found = f"{events[-1][3]} and {events[-1][4]}"
+            raise CaptureError(
+                "history", f"step {step}", f"heap and pages {used} and {counts} after {op}", found
+            )
+    return machine
