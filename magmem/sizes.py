@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["UNITS", "format_size", "format_sizes", "parse_size", "parse_sizes"]
+__all__ = [
+    "UNITS",
+    "format_size",
+    "format_sizes",
+    "parse_printed_size",
+    "parse_size",
+    "parse_sizes",
+]
 
 UNITS = "BkMGTPE"
 _UNIT_BYTES = {unit: 1024**power for power, unit in enumerate(UNITS)}
@@ -132,6 +139,32 @@ def parse_size(size: int | str) -> int:
     if size < 0:
         raise ValueError(f"expected a size of 0 bytes or more, found {size}")
     return int(size)
+
+
+def parse_printed_size(text: str) -> int:
+    """Bytes of a size that a tool printed: the inverse of `format_size`, as far as there is one.
+
+    A printed decimal is not a tenth of the unit but a hundred of its 1024 parts, and ``30.0M``
+    says that something more than 30M was there. What this returns prints as the same text again,
+    and is the middle of what could have printed so (one byte more than 30M for ``30.0M``).
+
+    Raises
+    ------
+    ValueError
+        Text that is not a size.
+
+    Examples
+    --------
+    >>> parse_printed_size("30M"), parse_printed_size("30.0M"), parse_printed_size("1386.3k")
+    (31457280, 31457281, 1419564)
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None or match[2] is None or len(match[2]) != 1 or match[3] in ("", "B"):
+        return parse_size(text)
+    whole, unit_bytes = int(match[1]), _UNIT_BYTES[match[3]]
+    if match[2] == "0" and whole and (whole >= 10000 or whole % 1024 == 0):
+        return whole * unit_bytes - 1  # a decimal that carried: exactly this would print otherwise
+    return whole * unit_bytes + (int(match[2]) * 100 * unit_bytes // 1024 or 1)
 
 
 def parse_sizes(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:

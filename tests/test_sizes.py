@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magmem.sizes import UNITS, format_size, format_sizes, parse_size, parse_sizes
+from magmem.sizes import (
+    UNITS,
+    format_size,
+    format_sizes,
+    parse_printed_size,
+    parse_size,
+    parse_sizes,
+)
 
 SIZES = st.one_of(
     st.integers(0, 2**63 - 1),
@@ -79,6 +86,22 @@ def test_parsing_returns_within_the_rounding(size_bytes: int) -> None:
     else:
         # r // 100 tenths stand for up to 1023 of 1024 parts: at most 50 + 24 parts off.
         assert abs(parsed - size_bytes) * 1024 <= 75 * 1024 ** UNITS.index(text[-1])
+
+
+@given(SIZES)
+def test_printed_sizes_print_the_same_again(size_bytes: int) -> None:
+    """What a tool printed, read back and printed once more, is the same text, and close by.
+
+    A decimal d stands for 100 d - 50 … 100 d + 49 of 1024 parts, and 0 also for 950 … 1023 of the
+    part before: at most 75 parts away, the bytes below the last division included.
+    """
+    text = format_size(size_bytes)
+    parsed = parse_printed_size(text)
+    assert format_size(parsed) == text
+    if "." in text:
+        assert abs(parsed - size_bytes) * 1024 <= 75 * 1024 ** UNITS.index(text[-1])
+    else:
+        assert parsed == size_bytes
 
 
 def test_parsing_accepts_what_people_type() -> None:
