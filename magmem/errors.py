@@ -19,6 +19,7 @@ __all__ = [
     "MissingData",
     "NoMemory",
     "NoResources",
+    "NoSuchObject",
     "NotFound",
     "NotSupported",
     "OutOfRange",
@@ -102,6 +103,10 @@ class MissingData(MagmemError):
 
 class UnknownDataset(MagmemError, LookupError):
     """No dataset of that name ships with magmem."""
+
+
+class NoSuchObject(MagmemError, LookupError):
+    """A snapshot holds no such VMO or page."""
 
 
 class KernelError(MagmemError):

@@ -21,7 +21,7 @@ from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot.source import Source, snapshot_of
 
-__all__ = ["account", "charges_of", "compare"]
+__all__ = ["account", "charges_of", "compare", "exact_column"]
 
 NOTE = "Bytes. Shared pages are charged in exact fractions; shown here rounded so that they add up."
 
@@ -62,12 +62,12 @@ def account(source: Source, rule: str = "exact") -> Listing:
         return pd.DataFrame(
             _who(attribution)
             | {
-                "pss_bytes": _exact(charges.pss.fractions),
+                "pss_bytes": exact_column(charges.pss.fractions),
                 "private_bytes": charges.private_bytes,
                 "shared_bytes": charges.shared_bytes,
-                "scaled_bytes": _exact(charges.scaled.fractions),
+                "scaled_bytes": exact_column(charges.scaled.fractions),
             }
-            | {name: _exact(values()) for name, values in charges.more.items()}
+            | {name: exact_column(values()) for name, values in charges.more.items()}
         )
 
     def text(table: pd.DataFrame) -> str:
@@ -116,7 +116,7 @@ def compare(source: Source) -> Listing:
         return pd.DataFrame(
             _who(attribution)
             | {
-                name: unknown if charges is None else _exact(charges.pss.fractions)
+                name: unknown if charges is None else exact_column(charges.pss.fractions)
                 for name, charges in charged.items()
             }
         )
@@ -160,8 +160,8 @@ def _who(attribution: Attribution) -> dict[str, Any]:
     }
 
 
-def _exact(values: Sequence[Any]) -> Any:
-    """Integers where all are whole, else fractions."""
+def exact_column(values: Sequence[Any]) -> Any:
+    """A column of exact sizes: int64 where all are whole, else objects."""
     if all(not isinstance(value, Fraction) or value.denominator == 1 for value in values):
         return pd.array([int(value) for value in values], dtype="int64")
     return pd.Series(list(values), dtype=object)

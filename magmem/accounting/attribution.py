@@ -140,13 +140,46 @@ class Attribution:
         """Pages that no mapping reaches, and who holds handles to them."""
         begin, end = self._unreached
         pages = int((end - begin).sum())
-        row, owner, first, last = self._held()
-        first, last = cover(begin, end, first), cover(begin, end, last)
+        row, owner, first, last = self.held_hidden
         first = disjoint(row, first, last, pages)
         shares = share(first, last, owner, self.vmos, row)
         held = int((shares.covered_end - shares.covered_begin).sum())
         by_process = shares.amounts(row, len(self.population))
         return Hidden(begin, end, pages, by_process, held * PAGE_BYTES)
+
+    @cached_property
+    def held_hidden(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Hidden pages shown by handles: process, owner, range on an axis of hidden pages only."""
+        begin, end = self._unreached
+        low = cover(begin, end, self.view.runs.owner_begin)
+        high = cover(begin, end, self.view.runs.owner_begin + self.view.runs.owner_pages)
+        row, owner, first, last = self._held(low < high)
+        return row, owner, cover(begin, end, first), cover(begin, end, last)
+
+    def held_ranges(self) -> tuple[Ints, Ints]:
+        """Ranges of the axis that the handle of some process shows, mapped or not."""
+        _, _, begin, end = self._held(np.ones(self.vmos, bool))
+        return begin, end
+
+    def reached_ranges(self, kernel: bool) -> tuple[Ints, Ints]:
+        """Ranges of the axis that the kernel's address space reaches, or those of processes."""
+        begin, end = self._own
+        row = np.concatenate((self.view.aspace, self.view.aspace[self._seen.query]))
+        mine = self.population.is_kernel[row] == kernel
+        begin = np.concatenate((begin, self._seen.begin))
+        end = np.concatenate((end, self._seen.end))
+        return begin[mine], end[mine]
+
+    def ranges_of(self, vmo: int) -> tuple[Ints, Ints, Ints]:
+        """What reaches one VMO's own pages: address space, range on the axis; may overlap."""
+        direct = np.flatnonzero(self.view.vmo == vmo)
+        seen = np.flatnonzero(self._seen.owner == vmo)
+        begin, end = self._own
+        return (
+            np.concatenate((self.view.aspace[direct], self.view.aspace[self._seen.query[seen]])),
+            np.concatenate((begin[direct], self._seen.begin[seen])),
+            np.concatenate((end[direct], self._seen.end[seen])),
+        )
 
     def by_process(self, amounts: Amounts) -> Amounts:
         """Amounts of address spaces as amounts of processes; the kernel's are left out."""
@@ -230,8 +263,8 @@ class Attribution:
         open_ = low < high
         return low[open_], high[open_]
 
-    def _held(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """What handles show of hidden pages: process, owner, range on the axis."""
+    def _held(self, wanted: Bools) -> tuple[Ints, Ints, Ints, Ints]:
+        """What handles to wanted VMOs, and to clones, show: process, owner, range on the axis."""
         view = self.view
         handles = view.snap.handles
         known = np.flatnonzero(handles["vmo"].notna().to_numpy())
@@ -240,10 +273,7 @@ class Attribution:
         key = key[np.concatenate(([True], key[1:] != key[:-1]))] if len(key) else key
         vmo = key // max(1, len(self.population))
         row = key - vmo * max(1, len(self.population))
-        begin, end = self._unreached
-        low = cover(begin, end, view.runs.owner_begin)
-        high = cover(begin, end, view.runs.owner_begin + view.runs.owner_pages)
-        useful = (low < high)[vmo] | (self.chains.parent[vmo] >= 0)
+        useful = wanted[vmo] | (self.chains.parent[vmo] >= 0)
         vmo, row = vmo[useful], row[useful]
         whole = view.size_pages[vmo]
         nothing = np.zeros_like(whole)

@@ -60,7 +60,9 @@ class Chains:
         return parents[parents >= 0]
 
 
-def see_through(view: KernelView, chains: Chains, vmo: Ints, begin: Ints, end: Ints) -> Seen:
+def see_through(
+    view: KernelView, chains: Chains, vmo: Ints, begin: Ints, end: Ints, copies: bool = True
+) -> Seen:
     """The ancestors' pages that ranges of clones show; the VMOs' own pages are not among them.
 
     Parameters
@@ -69,6 +71,8 @@ def see_through(view: KernelView, chains: Chains, vmo: Ints, begin: Ints, end: I
         Of one snapshot.
     vmo, begin, end : int64 arrays of one length
         VMO rows and half-open page ranges in them, cut to the size of the VMO.
+    copies : bool
+        False: as if no copies stood before the ancestors' pages.
 
     Returns
     -------
@@ -79,8 +83,9 @@ def see_through(view: KernelView, chains: Chains, vmo: Ints, begin: Ints, end: I
     vmo, begin, end = vmo[query], begin[query], end[query]
     found: list[tuple[Ints, Ints, Ints, Ints]] = []
     while len(query):
-        which, begin, end = _holes(view.runs, vmo, begin, end)
-        query, vmo = query[which], vmo[which]
+        if copies:
+            which, begin, end = _holes(view.runs, vmo, begin, end)
+            query, vmo = query[which], vmo[which]
         shift, vmo = chains.offset_pages[vmo], chains.parent[vmo]
         begin = begin + shift
         end = np.minimum(end + shift, view.size_pages[vmo])

@@ -15,7 +15,16 @@ import pandas as pd
 
 from magmem.listing import Listing
 
-__all__ = ["Report", "columns_text", "exact_text", "grouped", "plain_records"]
+__all__ = [
+    "Report",
+    "columns_text",
+    "count",
+    "grouped",
+    "one_line",
+    "plain_number",
+    "plain_records",
+    "signed",
+]
 
 
 class Report(Listing):
@@ -76,9 +85,26 @@ def grouped(size: int) -> str:
     return f"{size:,}"
 
 
-def exact_text(size: Fraction | int) -> str:
-    """An exact number in the shortest exact form, such as ``4258816/3``."""
-    return str(Fraction(size))
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 process``, ``3 processes``; the plural is the word with an s if not given."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def signed(size: int) -> str:
+    """The same with its sign, 0 without."""
+    return f"{size:+,}" if size else "0"
+
+
+def one_line(name: str) -> str:
+    """A name from a capture with everything unprintable escaped, so that it cannot break lines."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
+    )
+
+
+def plain_number(size: Fraction) -> int | str:
+    """For JSON: a whole number as such, a fraction as text."""
+    return size.numerator if size.denominator == 1 else str(size)
 
 
 def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.runs import Ints
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["Shares", "cover", "disjoint", "share"]
+__all__ = ["Shares", "cover", "disjoint", "share", "union"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -119,6 +119,18 @@ def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares
         covered_begin[order],
         covered_end[order],
     )
+
+
+def union(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """What ranges cover together: sorted, disjoint and not touching."""
+    some = np.flatnonzero(begin < end)
+    order = some[np.argsort(begin[some])]
+    begin, end = begin[order], np.maximum.accumulate(end[order])
+    if not len(begin):
+        return begin, end
+    first = np.concatenate(([True], begin[1:] > end[:-1]))
+    last = np.concatenate((first[1:], [True]))
+    return begin[first], end[last]
 
 
 def cover(begin: Ints, end: Ints, at: Ints) -> Ints:

@@ -1,0 +1,222 @@
+"""The machine's half of the ledger: from the sum of reported PSS to physical memory, in lines.
+
+Rules: reference/accounting.md "The ledger" and "Identities". Each line is measured on its own; the
+last, *unexplained*, is what is left of the total, so a page lost or counted twice anywhere would
+show there. Where the source's own numbers disagree, the difference is a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from magmem.accounting.attribution import STAGES, Attribution
+from magmem.accounting.physical import Contradiction, Physical, statistics_against_arenas
+
+__all__ = ["STEPS", "Line", "Statement", "kernel_lines", "statement_of"]
+
+STEPS = {
+    "not running": "processes that do not run print 0, their mappings count",
+    "rounding": "every division by #shr was rounded down",
+    "sharer estimate": "above 64 address spaces #shr is a guess",
+    "duplicate mappings": "pages that one process maps several times count once",
+    "partial sharing": "sharers counted page by page, not VMO by VMO",
+    "clones": "pages of parents seen through clones, and their sharers",
+}
+"""Each step of the ledger and why it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the statement.
+
+    Attributes
+    ----------
+    key : str
+        Such as ``handle-only``.
+    says : str
+        What it is, for a reader who meets it first.
+    size_bytes : Fraction
+    is_sum : bool
+        Whether it repeats the sum of the lines above it.
+    """
+
+    key: str
+    says: str
+    size_bytes: Fraction
+    is_sum: bool = False
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Lines from the reported sum to the physical total.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+    contradictions : tuple of Contradiction
+        Numbers of the source that disagree with its own pages or with each other.
+    total_bytes : int or None
+        Physical memory; None if the source does not tell.
+    unknown_bytes : Fraction or None
+        What a partial capture cannot tell apart; None if nothing.
+    """
+
+    lines: tuple[Line, ...]
+    contradictions: tuple[Contradiction, ...]
+    total_bytes: int | None
+    unknown_bytes: Fraction | None = None
+
+    def __getitem__(self, key: str) -> Fraction:
+        """The bytes of one line."""
+        for line in self.lines:
+            if line.key == key:
+                return line.size_bytes
+        raise KeyError(f"no line {key!r}; lines are {', '.join(line.key for line in self.lines)}")
+
+    @property
+    def contradiction_bytes(self) -> int:
+        """By how much the source's parts exceed what it states, in all."""
+        return int(-sum(line.size_bytes for line in self.lines if line.key == "contradiction"))
+
+    @property
+    def unexplained_bytes(self) -> Fraction | None:
+        """Physical memory less every line: 0, or None where the total is not known."""
+        if self.total_bytes is None:
+            return None
+        return self.total_bytes - sum(
+            (line.size_bytes for line in self.lines if not line.is_sum), Fraction(0)
+        )
+
+
+def statement_of(attribution: Attribution, reported_bytes: int) -> Statement:
+    """The statement of a snapshot that knows its mappings and pages.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    reported_bytes : int
+        Sum of the PSS that ``ps`` reports.
+    """
+    snap = attribution.view.snap
+    physical = Physical.of(snap)
+    wired = snap.vmos["pages_are_wired"].fillna(False).to_numpy(dtype=bool)
+    wired_owned = int(np.sum(attribution.view.committed_bytes[wired]))
+    alloc = attribution.alloc_bytes
+    lines = [
+        *_processes(attribution, reported_bytes),
+        *_beyond(attribution),
+        Line("alloc", "pages that VMOs own", Fraction(alloc), is_sum=True),
+        *kernel_lines(physical, wired_owned),
+    ]
+    if physical.vmo_bytes is None:
+        physical = replace(physical, vmo_bytes=alloc - wired_owned)
+    parts = physical.parts_bytes
+    counted = [
+        Contradiction(
+            f"VMOs own {alloc - wired_owned:,} bytes of pages that are not wired, "
+            f"the kernel statistics say {physical.vmo_bytes:,}",
+            alloc - wired_owned,
+            physical.vmo_bytes or 0,
+        )
+    ]
+    total = physical.total_bytes if parts is not None else None
+    if total is not None and parts is not None:
+        counted.append(
+            Contradiction(
+                f"the kernel statistics add up to {parts:,} bytes, their total says {total:,}",
+                parts,
+                total,
+            )
+        )
+    counted = [one for one in counted if one.difference_bytes]
+    lines += [
+        Line("contradiction", "the source is at odds with itself, see below", Fraction(-gap))
+        for gap in (one.difference_bytes for one in counted)
+    ]
+    if total is not None:
+        lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
+    apart = [*statistics_against_arenas(snap), *_impossible(physical, wired_owned)]
+    return Statement(tuple(lines), (*counted, *apart), total)
+
+
+def _processes(attribution: Attribution, reported_bytes: int) -> Sequence[Line]:
+    """From the sum of reported PSS over the steps to the exact PSS of all processes."""
+    lines = [
+        Line("reported", "the PSS of all processes, as ps prints them", Fraction(reported_bytes))
+    ]
+    before = Fraction(reported_bytes)
+    for step, stage in zip(STAGES, attribution.stages, strict=True):
+        after = attribution.by_process(stage).total
+        lines.append(Line(step, STEPS[step], after - before))
+        before = after
+    lines.append(Line("exact", "exact PSS of all processes", before, is_sum=True))
+    return lines
+
+
+def _beyond(attribution: Attribution) -> Sequence[Line]:
+    """Pages that no process is charged for."""
+    kernel, unknown = attribution.elsewhere(attribution.r5).fractions
+    hidden = attribution.hidden
+    lines = [
+        Line("kernel-mapped", "the kernel's own part of pages that it maps", kernel),
+        Line(
+            "handle-only",
+            "hidden; no mapping reaches these pages, processes have handles to them",
+            Fraction(hidden.handle_only_bytes),
+        ),
+        Line(
+            "kernel-only",
+            "hidden; no mapping and no handle, the kernel alone knows them",
+            Fraction(hidden.kernel_only_bytes),
+        ),
+    ]
+    if unknown:
+        lines.append(Line("unknown processes", "address spaces of unknown processes", unknown))
+    return lines
+
+
+def kernel_lines(physical: Physical, wired_owned: int = 0) -> Sequence[Line]:
+    """What is not VMO memory, as far as the statistics know it."""
+    lines = []
+    if physical.wired_bytes is not None:
+        says = "kernel image and early boot memory"
+        if wired_owned:
+            says += f", without {wired_owned:,} that VMOs own"
+        lines.append(Line("wired", says, Fraction(physical.wired_bytes - wired_owned)))
+    if physical.heap_bytes is not None:
+        free = physical.heap_free_bytes or 0
+        used = Fraction(physical.heap_bytes - free)
+        lines.append(Line("heap in use", "kernel objects", used))
+        lines.append(
+            Line("heap free", "free bytes inside the pages of the kernel heap", Fraction(free))
+        )
+    for key, says, size in (
+        ("mmu", "page tables of every address space", physical.mmu_bytes),
+        ("other", "kernel memory of any other kind", physical.other_bytes),
+        ("free", "pages that nobody uses", physical.free_bytes),
+    ):
+        if size is not None:
+            lines.append(Line(key, says, Fraction(size)))
+    return lines
+
+
+def _impossible(physical: Physical, wired_owned: int) -> Sequence[Contradiction]:
+    """Parts that the source says are larger than their whole."""
+    claims = (
+        ("wired pages that VMOs own", wired_owned, "wired pages in all", physical.wired_bytes),
+        (
+            "free bytes of the kernel heap",
+            physical.heap_free_bytes,
+            "the heap in all",
+            physical.heap_bytes,
+        ),
+    )
+    return [
+        Contradiction(f"{part}: {size:,} bytes, {whole}: {limit:,}", size, limit)
+        for part, size, whole, limit in claims
+        if size is not None and limit is not None and size > limit
+    ]
