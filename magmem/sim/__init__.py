@@ -6,7 +6,8 @@ Nothing here knows who reads its snapshots.
 from magmem.sim.boot import BootPlan
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.history import History
-from magmem.sim.machine import KernelMemory, Machine
+from magmem.sim.kmem import KernelMemory
+from magmem.sim.machine import Machine
 from magmem.sim.rights import (
     RIGHT_DUPLICATE,
     RIGHT_EXECUTE,

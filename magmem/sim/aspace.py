@@ -44,8 +44,6 @@ class AddressSpace:
         The VMAR over the whole range.
     tables : PageTables
         Its page tables.
-    region_count : int
-        VMARs and mappings in it.
     """
 
     __slots__ = (
@@ -57,7 +55,6 @@ class AddressSpace:
         "name",
         "physical",
         "process",
-        "region_count",
         "root",
         "serial",
         "size_bytes",
@@ -76,7 +73,6 @@ class AddressSpace:
         self.base = base
         self.size_bytes = size_bytes
         self.alive = True
-        self.region_count = 0
         # The kernel's own address space and root VMAR are part of its image, not of the heap.
         self.serial = -1 if process is None else machine.heap.take(HEAP_BYTES["address space"])
         self.tables = PageTables(machine.physical)
@@ -142,7 +138,7 @@ class AddressSpace:
             vmo_access.read_pages(m.vmo, at - m.base + m.vmo_offset_bytes, stop - at)
             for m, at, stop in self._parts(address, length, READ)
         )
-        self._record("read", (self.koid, address, length))
+        self._record("read", address, length)
         return data
 
     def write(self, address: int, data: bytes) -> int:
@@ -153,13 +149,13 @@ class AddressSpace:
         for mapping, at, stop in self._parts(address, len(data), WRITE):
             offset = at - mapping.base + mapping.vmo_offset_bytes
             vmo_access.store(mapping.vmo, offset, data[at - address : stop - address])
-        self._record("write", (self.koid, address, data))
+        self._record("write", address, data)
         return taken
 
     def touch_recorded(self, address: int, length: int, access: int) -> int:
         """`touch` as an operation of its own."""
         taken = self.touch(address, length, access)
-        self._record("touch", (self.koid, address, length, access))
+        self._record("touch", address, length, access)
         return taken
 
     def destroy(self) -> None:
@@ -170,9 +166,9 @@ class AddressSpace:
         self.heap.used -= HEAP_BYTES["address space"]
         self.alive = False
 
-    def _record(self, op: str, args: tuple[object, ...]) -> None:
+    def _record(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, self.koid, args)
+            self.machine.record(op, self.koid, self.koid, *args)
 
     def _bytes_only(self, address: int, length: int, access: int) -> None:
         for mapping, _, _ in self._parts(address, length, access):
@@ -193,8 +189,7 @@ class AddressSpace:
             if mapping is None:
                 raise PageFault(address, ACCESS_NAMES[access], "no mapping")
             stop = min(end, mapping.end)
-            start, last = address - mapping.base >> 12, (stop - mapping.base + 4095) >> 12
-            mapping.check(start, last, access, address)
+            mapping.check((stop - mapping.base + 4095) >> 12, access, address)
             parts.append((mapping, address, stop))
             address = stop
         return parts

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from magmem.errors import InvalidArgs, NoMemory
@@ -124,7 +125,7 @@ def memory_ranges(
         if start < end:
             ranges.append((start, end - start, priority, str(name)[:15]))
     ranges.sort()
-    for (base, size, *_), (after, *_) in zip(ranges, ranges[1:], strict=False):
+    for (base, size, *_), (after, *_) in pairwise(ranges):
         if base + size > after:
             raise InvalidArgs(f"memory ranges overlap at {after:#x}")
     if not ranges:
@@ -168,7 +169,7 @@ def boot(machine: Machine, plan: BootPlan) -> None:
     if heap_pages:
         machine.heap.grow(heap_pages)
     kernel = machine.kernel = Kernel(machine, machine.heap)
-    _map_kernel(machine, kernel, plan)
+    _map_kernel(kernel, plan)
     kernel.thread_count = plan.kernel_threads
     for _ in range(plan.kernel_threads):
         machine.heap.take(HEAP_BYTES["kernel thread"])
@@ -179,7 +180,7 @@ def _pages(size: int | str) -> int:
     return -(-size_of(size) // PAGE_BYTES)
 
 
-def _map_kernel(machine: Machine, kernel: Kernel, plan: BootPlan) -> None:
+def _map_kernel(kernel: Kernel, plan: BootPlan) -> None:
     """The kernel's mappings, in the order of their making; a VMO of size 0 reserves a range."""
     unknown = set(plan.regions) - {"physmap", "devices", "image", "arenas"}
     if unknown:
@@ -200,7 +201,7 @@ def _map_kernel(machine: Machine, kernel: Kernel, plan: BootPlan) -> None:
 
 
 def _make_objects(machine: Machine, kernel: Kernel, plan: BootPlan) -> None:
-    """The first koids: super-root, root job, vDSO variants and ramdisk, as on the guide's machine."""
+    """The first koids: super-root, root job, vDSO variants, ramdisk: the guide's numbers."""
     from magmem.sim.job import Job
 
     machine.next_koid = plan.first_koid + 1

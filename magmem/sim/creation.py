@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, cast
 from magmem.errors import AccessDenied, InvalidArgs
 from magmem.sim.arguments import aligned, name_text, size_of
 from magmem.sim.handle import Handle, KernelObject
+from magmem.sim.handle_table import object_type
 from magmem.sim.heap import HEAP_BYTES
-from magmem.sim.objects import OTHER_TYPES, PAIR_TYPES, SINGLE_TYPES, Object, Port, PortHandle
+from magmem.sim.objects import OTHER_TYPES, SINGLE_TYPES, Object, Port, PortHandle
 from magmem.sim.physical import OBJECT
 from magmem.sim.rights import RIGHT_WRITE, VDSO_RIGHTS, default_rights, parse_rights
-from magmem.sim.vmar import Vmar
 from magmem.sim.vmo import MAX_VMO_BYTES, Vmo
 from magmem.snapshot.schema import PAGE_BYTES
 
 if TYPE_CHECKING:
+    from magmem.sim.handle_table import HandleTable
     from magmem.sim.machine import Machine
     from magmem.sim.vmo_handle import VmoHandle
 
-__all__ = ["Creation", "object_type"]
+__all__ = ["Creation"]
 
 
 class Creation:
@@ -34,11 +35,10 @@ class Creation:
     if TYPE_CHECKING:
         machine: Machine
         koid: int
+        table: HandleTable
 
-        def need_new_objects(self) -> None: ...
-        def new_handle(
-            self, target: KernelObject, rights: int | None = None, kind: str | None = None
-        ) -> Handle: ...
+        def need_new_objects(self) -> None:
+            """Raise `BadState` for a process that may not make new objects."""
 
     def create_vmo(self, size: int | str, name: str = "", *, koid: int | None = None) -> VmoHandle:
         """A paged VMO; nothing is committed.
@@ -148,7 +148,7 @@ class Creation:
         return cast("PortHandle", self._create_one("port"))
 
     def create_object(self, kind: str) -> Handle:
-        """An object of a type that matters only by its cost: log, resource, interrupt …"""
+        """An object of a type that matters only by its cost: log, resource, interrupt …."""
         if kind not in OTHER_TYPES + SINGLE_TYPES:
             raise InvalidArgs(f"expected one of {', '.join(OTHER_TYPES)}, found {kind!r}")
         return self._create_one(kind)
@@ -171,7 +171,7 @@ class Creation:
         if isinstance(target, Vmo) and not target.koid:
             serial = target.serial
             machine.name_vmo(target)
-        handle = self.new_handle(target, mask, kind)
+        handle = self.table.new(target, mask, kind)
         self._made("open", target.koid, serial, mask)
         return handle
 
@@ -181,7 +181,7 @@ class Creation:
         machine.require_handles(1, f"the {kind}", heap_bytes=HEAP_BYTES[kind])
         koid = machine.take_koid()
         target = Port(machine, koid) if kind == "port" else Object(machine, kind, koid)
-        handle = self.new_handle(target, None, kind)
+        handle = self.table.new(target, None, kind)
         self._made("create", kind)
         return handle
 
@@ -191,7 +191,7 @@ class Creation:
         machine.require_handles(2, f"the {kind}", heap_bytes=2 * HEAP_BYTES[kind])
         ends = [Object(machine, kind, machine.take_koid()) for _ in range(2)]
         ends[0].peer, ends[1].peer = ends[1], ends[0]
-        handles = [self.new_handle(end, None, kind) for end in ends]
+        handles = [self.table.new(end, None, kind) for end in ends]
         self._made("create", kind)
         return handles[0], handles[1]
 
@@ -210,28 +210,8 @@ class Creation:
         return new_koid
 
     def _vmo_handle(self, vmo: Vmo) -> VmoHandle:
-        return cast("VmoHandle", self.new_handle(vmo, None, "vmo"))
+        return cast("VmoHandle", self.table.new(vmo, None, "vmo"))
 
     def _made(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, self.koid, (self.koid, *args))
-
-
-def object_type(target: KernelObject) -> str:
-    """The type of an object, as in the snapshot's handles table."""
-    from magmem.sim.job import Job
-    from magmem.sim.process import Process
-    from magmem.sim.thread import Thread
-
-    if isinstance(target, Object):
-        return target.type
-    for cls, kind in (
-        (Vmo, "vmo"),
-        (Vmar, "vmar"),
-        (Process, "process"),
-        (Thread, "thread"),
-        (Job, "job"),
-    ):
-        if isinstance(target, cls):
-            return kind
-    raise InvalidArgs(f"expected a kernel object, found {target!r}")
+            self.machine.record(op, self.koid, self.koid, *args)

@@ -88,14 +88,17 @@ def _vmo(vmo: Vmo) -> Any:
         (vmo.parent and vmo.parent.serial, vmo.parent_first, vmo.handle_count, vmo.kernel_refs),
         ([child.serial for child in vmo.children], [m.serial for m in vmo.mappings]),
         (pages.starts, pages.ends, pages.frames, pages.count, contents),
-        (vmo.is_contiguous, vmo.pins and [p for p in zip(vmo.pins.at, vmo.pins.count) if p[1]]),
+        (
+            vmo.is_contiguous,
+            vmo.pins and [p for p in zip(vmo.pins.at, vmo.pins.count, strict=True) if p[1]],
+        ),
     )
 
 
 def _aspace(aspace: AddressSpace) -> Any:
     tables = aspace.tables
     return (
-        (aspace.koid, aspace.serial, aspace.region_count, tables.frames),
+        (aspace.koid, aspace.serial, tables.frames),
         [sorted(level.items()) for level in (tables.leaf, tables.middle, tables.upper)],
         _region(aspace.root),
     )
@@ -118,10 +121,10 @@ def _region(region: Vmar | Mapping) -> Any:
 def _process(process: Process) -> Any:
     return (
         (process.koid, process.name, process.state, process.job.koid, process.exit_code),
-        (process.handle_count, process.handle_secret, list(process.threads_by_koid)),
+        (process.handle_count, process.table.secret, list(process.threads_by_koid)),
         [
             (h.value, h.type, h.object.koid, h.rights, h.entry)
-            for h in process.handles_by_value.values()
+            for h in process.table.by_value.values()
         ],
         process.aspace and _aspace(process.aspace),
     )

@@ -112,7 +112,7 @@ class Handle:
         mask = self.rights if rights is None else parse_rights(rights, self.rights)
         machine = self.machine
         machine.require_handles(1, "the handle")
-        twin = self.process.new_handle(self.object, mask, self.type)
+        twin = self.process.table.new(self.object, mask, self.type)
         self.record("duplicate", mask)
         return twin
 
@@ -121,24 +121,23 @@ class Handle:
         self.need(0, "replacing it")
         mask = parse_rights(rights, self.rights)
         self.machine.require_handles(1, "the handle")
-        twin = self.process.new_handle(self.object, mask, self.type)
+        twin = self.process.table.new(self.object, mask, self.type)
         self.record("replace", mask)
-        self.process.drop_handle(self)
+        self.process.table.drop(self)
         return twin
 
     def transfer(self, process: Process) -> Handle:
         """Move it into another process (as through a channel); returns the handle there."""
         self.need(RIGHT_TRANSFER, "transferring it")
         process.need_alive()
-        # The entry in the arena stays the same; only the owner and the value change.
-        moved = process.adopt_handle(self)
+        moved = process.table.adopt(self)
         self.record("transfer", process.koid)
         return moved
 
     def close(self) -> None:
         """Give it up; an object that nothing refers to any more dies."""
         self.need(0, "closing it")
-        self.process.drop_handle(self)
+        self.process.table.drop(self)
         self.record("close")
 
     @property
@@ -161,7 +160,7 @@ class Handle:
         machine = self.process.machine
         if machine.recording:
             koid = self.process.koid
-            machine.record(op, koid, (koid, self.value, *args))
+            machine.record(op, koid, koid, self.value, *args)
 
     def __repr__(self) -> str:
         state = "" if self.alive else ", closed"

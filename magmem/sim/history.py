@@ -1,32 +1,38 @@
 """The history of a machine: what it was made with, and every operation since.
 
-An event is (operation, who, arguments, heap bytes in use after it, pages in each state after it).
-Arguments are plain values: koids, handle values, addresses, sizes. That is enough to do everything
-again (`magmem.sim.replay`), and to tell what each step cost.
+An event is one flat tuple: the operation, who did it, its arguments, and the machine after it (heap
+bytes in use and taken; pages free, of VMOs, and of page tables). Arguments are plain values: koids,
+handle values, addresses, sizes. That is enough to do everything again (`magmem.sim.replay`), and to
+tell what each step cost. One flat tuple an event keeps recording quick and small.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from magmem.errors import CaptureError
 from magmem.files import write_atomically
 from magmem.sim.operations import OPERATIONS
-from magmem.sim.physical import FREE, STATE_NAMES
+from magmem.sim.physical import ALLOC, FREE, HEAP, MMU, OBJECT
+from magmem.snapshot.schema import PAGE_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMAT", "Event", "History"]
+__all__ = ["EFFECTS", "FORMAT", "Event", "History"]
 
 FORMAT = "magmem-history/1"
 
-Event = tuple[str, int, tuple[Any, ...], int, tuple[int, ...]]
-"""Operation, who, arguments, heap bytes in use, pages in each state."""
+EFFECTS: Final = 5
+
+Event = tuple[Any, ...]
+"""Operation, who, arguments …, and five effects: heap bytes in use, heap bytes taken, pages free,
+pages of VMOs, pages of page tables."""
 
 
 class History:
@@ -36,15 +42,18 @@ class History:
     ----------
     machine : dict
         Memory ranges, seed, boot plan, time and name.
-    booted : tuple of (int, tuple of int)
-        Heap bytes in use and pages in each state, just booted.
+    heap_used : int
+        Heap bytes in use, just booted.
+    counts : list of int
+        Pages in each state, just booted.
     events : list of Event
         In order; step n is ``events[n - 1]``.
     """
 
-    def __init__(self, machine: dict[str, Any], booted: tuple[int, tuple[int, ...]]) -> None:
+    def __init__(self, machine: dict[str, Any], heap_used: int, counts: list[int]) -> None:
         self.machine = machine
-        self.booted = booted
+        self.heap_used = heap_used
+        self.counts = counts
         self.events: list[Event] = []
 
     def __len__(self) -> int:
@@ -54,17 +63,19 @@ class History:
         """The events as a table: step, op, who, arguments (text), pages (taken, or given back)."""
         import pandas as pd
 
-        free = [self.booted[1][FREE], *(event[4][FREE] for event in self.events)]
+        events = self.events
+        free = [self.counts[FREE], *(event[-3] for event in events)]
         return pd.DataFrame(
             {
-                "step": pd.array(range(1, len(self.events) + 1), dtype="int64"),
-                "op": pd.array([event[0] for event in self.events], dtype="string"),
-                "who": pd.array([event[1] for event in self.events], dtype="int64"),
+                "step": pd.array(range(1, len(events) + 1), dtype="int64"),
+                "op": pd.array([event[0] for event in events], dtype="string"),
+                "who": pd.array([event[1] for event in events], dtype="int64"),
                 "arguments": pd.array(
-                    [OPERATIONS[event[0]].text(event[2]) for event in self.events], dtype="string"
+                    [OPERATIONS[event[0]].text(event[2:-EFFECTS]) for event in events],
+                    dtype="string",
                 ),
                 "pages": pd.array(
-                    [before - after for before, after in zip(free, free[1:], strict=False)],
+                    [before - after for before, after in pairwise(free)],
                     dtype="int64",
                 ),
             }
@@ -75,22 +86,40 @@ class History:
         import numpy as np
         import pandas as pd
 
-        from magmem.sim.machine import KernelMemory
-
-        used = np.array([self.booted[0], *(event[3] for event in self.events)], np.int64)
-        counts = np.array([self.booted[1], *(event[4] for event in self.events)], np.int64)
-        kmem = KernelMemory.of(0, [0] * len(STATE_NAMES))
-        columns: dict[str, Any] = {
-            "step": np.arange(len(used)),
-            "op": pd.array(["boot", *(event[0] for event in self.events)], dtype="string"),
-        }
-        values = KernelMemory.of(used, counts.T)  # type: ignore[arg-type]
-        columns.update({name: getattr(values, name) for name in kmem.__dict__})
-        return pd.DataFrame(columns)
+        events = self.events
+        counts = self.counts
+        first = (
+            self.heap_used,
+            counts[HEAP] * PAGE_BYTES,
+            *(counts[s] for s in (FREE, OBJECT, MMU)),
+        )
+        effects = np.array([first, *(event[-EFFECTS:] for event in events)], np.int64).T
+        used, heap, free, vmos, mmu = effects[0], effects[1], *(effects[2:] * PAGE_BYTES)
+        total = sum(counts) * PAGE_BYTES
+        other = counts[ALLOC] * PAGE_BYTES
+        return pd.DataFrame(
+            {
+                "step": np.arange(len(used)),
+                "op": pd.array(["boot", *(event[0] for event in events)], dtype="string"),
+                "total_bytes": total,
+                "free_bytes": free,
+                "wired_bytes": total - other - heap - free - vmos - mmu,
+                "total_heap_bytes": heap,
+                "free_heap_bytes": heap - used,
+                "vmo_bytes": vmos,
+                "mmu_overhead_bytes": mmu,
+                "other_bytes": other,
+            }
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as JSON lines, atomically."""
-        head = {"format": FORMAT, "machine": self.machine, "booted": self.booted}
+        head = {
+            "format": FORMAT,
+            "machine": self.machine,
+            "heap_used": self.heap_used,
+            "counts": self.counts,
+        }
         lines = [json.dumps(head, ensure_ascii=False)]
         lines += [json.dumps(_plain(event), ensure_ascii=False) for event in self.events]
         write_atomically(path, "\n".join(lines) + "\n")
@@ -114,22 +143,22 @@ class History:
             found = head.get("format") if isinstance(head, dict) else head
             raise CaptureError(source, "line 1", f"a history of format {FORMAT}", repr(found))
         try:
-            used, counts = head["booted"]
-            history = cls(dict(head["machine"]), (int(used), tuple(map(int, counts))))
+            _, _, _, _, _, _ = counts = [int(count) for count in head["counts"]]
+            history = cls(dict(head["machine"]), int(head["heap_used"]), counts)
         except (KeyError, TypeError, ValueError) as error:
-            raise CaptureError(source, "line 1", "machine and booted", repr(error)) from None
+            raise CaptureError(
+                source, "line 1", "machine, heap_used and counts", repr(error)
+            ) from None
         for number, line in enumerate(lines[1:], 2):
             history.events.append(_event(source, number, _json(source, number, line)))
         return history
 
 
 def _plain(event: Event) -> list[Any]:
-    op, who, args, used, counts = event
-    values = [
+    return [
         {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
-        for value in args
+        for value in event
     ]
-    return [op, who, values, used, counts]
 
 
 def _json(source: str, number: int, line: str) -> Any:
@@ -141,20 +170,17 @@ def _json(source: str, number: int, line: str) -> Any:
 
 def _event(source: str, number: int, record: Any) -> Event:
     place = f"line {number}"
+    if not isinstance(record, list) or not record or record[0] not in OPERATIONS:
+        raise CaptureError(source, place, "a list that begins with an operation", repr(record))
+    names = OPERATIONS[record[0]].names
+    if len(record) != 2 + len(names) + EFFECTS:
+        wanted = ", ".join(("operation", "who", *names))
+        raise CaptureError(source, place, f"{wanted} and {EFFECTS} effects", f"{len(record)} items")
     try:
-        op, who, values, used, counts = record
-        args = tuple(
+        args = [
             base64.b64decode(value["bytes"], validate=True) if isinstance(value, dict) else value
-            for value in values
-        )
-        event = (str(op), int(who), args, int(used), tuple(map(int, counts)))
+            for value in record[2:-EFFECTS]
+        ]
+        return (record[0], int(record[1]), *args, *map(int, record[-EFFECTS:]))
     except (KeyError, TypeError, ValueError) as error:
-        raise CaptureError(
-            source, place, "[op, who, arguments, heap, pages]", repr(error)
-        ) from None
-    if event[0] not in OPERATIONS:
-        raise CaptureError(source, place, "a known operation", repr(event[0]))
-    if len(args) != len(OPERATIONS[event[0]].names):
-        wanted = ", ".join(OPERATIONS[event[0]].names)
-        raise CaptureError(source, place, f"arguments {wanted} of {op}", f"{len(args)} of them")
-    return event
+        raise CaptureError(source, place, "numbers, text and bytes", repr(error)) from None

@@ -160,7 +160,7 @@ class Job:
         process = self._make(text, new_koid)
         thread = Thread(process, "initial-thread", machine.take_koid())
         for target in (process, process.root_vmar, thread):
-            process.new_handle(target)
+            process.table.new(target)
         if vdso:
             self._map_vdso(process)
         if stack_bytes:
@@ -228,7 +228,7 @@ class Job:
     def _map_vdso(self, process: Process) -> None:
         machine = self.machine
         vmo = machine.kernel.vdso
-        process.new_handle(vmo, VDSO_RIGHTS)
+        process.table.new(vmo, VDSO_RIGHTS)
         vmar = self._region(process, vmo.size_bytes, machine.take_koid())
         data = vmo.size_bytes - VDSO_CODE_PAGES * PAGE_BYTES
         vmar.place_mapping(vmo, READ, READ | EXECUTE, 0, data, 0, False, False)
@@ -263,7 +263,7 @@ class Job:
 
     def _record(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, 0, (self.koid, *args))
+            self.machine.record(op, 0, self.koid, *args)
 
     def __repr__(self) -> str:
         return f"<Job {self.koid} {self.name!r}>"

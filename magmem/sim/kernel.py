@@ -70,8 +70,8 @@ class Kernel:
 
     __slots__ = (
         "arenas",
-        "generations",
         "aspace",
+        "generations",
         "heap",
         "machine",
         "ramdisk",
@@ -316,7 +316,7 @@ class Kernel:
 
     def _record(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, 0, args)
+            self.machine.record(op, 0, *args)
 
     def __repr__(self) -> str:
-        return f"<Kernel: {self.aspace.region_count} regions, {self.handle_count:,} handles>"
+        return f"<Kernel: {self.handle_count:,} handles>"

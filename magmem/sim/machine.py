@@ -8,7 +8,6 @@ to the last bit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,10 @@ from magmem.errors import BadState, InvalidArgs, NotFound, OutOfRange
 from magmem.sim.arguments import name_text
 from magmem.sim.boot import BootPlan, arenas_of, boot, memory_ranges
 from magmem.sim.heap import KernelHeap
-from magmem.sim.history import Event, History
-from magmem.sim.physical import FREE, HEAP, MMU, OBJECT, STATE_NAMES, WIRED, Arena, PhysicalMemory
+from magmem.sim.history import History
+from magmem.sim.kmem import KernelMemory
+from magmem.sim.physical import FREE, MMU, OBJECT, STATE_NAMES, Arena, PhysicalMemory
 from magmem.sim.vmo import Vmo
-from magmem.snapshot.schema import PAGE_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,40 +30,10 @@ if TYPE_CHECKING:
     from magmem.sim.thread import Thread
     from magmem.snapshot import Snapshot
 
-__all__ = ["KernelMemory", "Machine"]
+__all__ = ["Machine"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = (1 << 64) - 1
-
-
-@dataclass(frozen=True)
-class KernelMemory:
-    """Kernel memory statistics, in bytes; the names are those of the snapshot's kmem table."""
-
-    total_bytes: int
-    free_bytes: int
-    wired_bytes: int
-    total_heap_bytes: int
-    free_heap_bytes: int
-    vmo_bytes: int
-    mmu_overhead_bytes: int
-    other_bytes: int
-
-    @classmethod
-    def of(cls, heap_used: int, counts: Iterable[int]) -> KernelMemory:
-        """From the heap bytes in use and the pages in each state."""
-        pages = list(counts)
-        heap = pages[HEAP] * PAGE_BYTES
-        return cls(
-            total_bytes=sum(pages) * PAGE_BYTES,
-            free_bytes=pages[FREE] * PAGE_BYTES,
-            wired_bytes=pages[WIRED] * PAGE_BYTES,
-            total_heap_bytes=heap,
-            free_heap_bytes=heap - heap_used,
-            vmo_bytes=pages[OBJECT] * PAGE_BYTES,
-            mmu_overhead_bytes=pages[MMU] * PAGE_BYTES,
-            other_bytes=pages[1] * PAGE_BYTES,
-        )
 
 
 class Machine:
@@ -154,9 +123,10 @@ class Machine:
                 "time": time,
                 "name": name,
             },
-            (self.heap.used, tuple(self.physical.counts)),
+            self.heap.used,
+            list(self.physical.counts),
         )
-        self._events: list[Event] = self.history.events
+        self._append = self.history.events.append
         self.recording = history
 
     # ----------------------------------------------------------------- facts
@@ -164,7 +134,7 @@ class Machine:
     @property
     def step(self) -> int:
         """Operations so far."""
-        return len(self._events)
+        return len(self.history)
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -225,7 +195,7 @@ class Machine:
             raise InvalidArgs(f"expected 0 milliseconds or more, found {milliseconds!r}")
         self.clock_ms += milliseconds
         if self.recording:
-            self.record("advance", 0, (milliseconds,))
+            self.record("advance", 0, milliseconds)
 
     # --------------------------------------------------------------- history
 
@@ -308,9 +278,12 @@ class Machine:
 
     # ------------------------------------------------------ for other modules
 
-    def record(self, op: str, who: int, args: tuple[Any, ...]) -> None:
-        """Append an event; callers look at `recording` first."""
-        self._events.append((op, who, args, self.heap.used, tuple(self.physical.counts)))
+    def record(self, *event: Any) -> None:
+        """Append an event (operation, who, arguments …); callers look at `recording` first."""
+        heap, counts = self.heap, self.physical.counts
+        # Tuple addition is quicker here than unpacking.
+        effects = (heap.used, heap.capacity, counts[FREE], counts[OBJECT], counts[MMU])
+        self._append(event + effects)
 
     def random(self, count: int) -> int:
         """A number in ``0 … count - 1``: a 64-bit linear congruential step, scaled."""

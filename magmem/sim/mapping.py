@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magmem.errors import AccessDenied, BadState, NoMemory, PageFault
+from magmem.errors import AccessDenied, BadState, PageFault
 from magmem.sim import commit
 from magmem.sim.arguments import size_of
 from magmem.sim.heap import MAPPING_BYTES
 from magmem.sim.perms import ACCESS_NAMES, EXECUTE, PERMS_TEXT, READ, WRITE
-from magmem.sim.physical import FREE
 from magmem.sim.runs import Run, RunSet
 from magmem.sim.vmo import Vmo, release_vmo
 from magmem.snapshot.schema import PAGE_BYTES
 
 if TYPE_CHECKING:
-    from magmem.sim.aspace import AddressSpace
     from magmem.sim.vmar import Vmar
 
 __all__ = ["Mapping", "fault"]
@@ -158,7 +156,7 @@ class Mapping:
         machine = self.aspace.machine
         if machine.recording:
             koid = self.aspace.koid
-            machine.record("touch", koid, (koid, self.base + offset, length, access))
+            machine.record("touch", koid, koid, self.base + offset, length, access)
         return taken
 
     def read(self, offset: int | str = 0, length: int | str | None = None) -> bytes:
@@ -180,13 +178,13 @@ class Mapping:
             raise BadState(f"{self!r} is no longer mapped")
         if self.vmar.held:
             raise AccessDenied("the kernel keeps its own mappings")
-        base, size_bytes = self.base, self.size_bytes
-        self.vmar.remove_child(self)
+        vmar = self.vmar
+        vmar.remove_child(self)
         self.detach()
-        machine = self.aspace.machine
+        machine = vmar.machine
         if machine.recording:
             koid = self.aspace.koid
-            machine.record("unmap", koid, (koid, self.vmar.koid, base, size_bytes))
+            machine.record("unmap", koid, koid, vmar.koid, self.base, self.size_bytes)
 
     def protect(self, perms: str) -> None:
         """Change the permissions of the whole mapping."""
@@ -197,13 +195,17 @@ class Mapping:
     def detach(self) -> None:
         """Drop the entries and the reference to the VMO; the VMAR has let it go."""
         self.alive = False
-        if self.entries is not None:
+        aspace = self.aspace
+        entries = self.entries
+        if entries is not None:
             first = self.base >> 12
-            tables = self.aspace.tables
-            for start, end in self.entries.runs():
-                tables.remove(first + start, first + end)
+            for start, end in zip(entries.starts, entries.ends, strict=True):
+                if end - start == 1:
+                    aspace.tables.remove_page(first + start)
+                else:
+                    aspace.tables.remove(first + start, first + end)
             self.entries = None
-        self.aspace.heap.used -= MAPPING_BYTES
+        aspace.heap.used -= MAPPING_BYTES
         vmo = self.vmo
         del vmo.mappings[self]
         if not vmo.mappings:
@@ -225,15 +227,15 @@ class Mapping:
             part.add(s - start, e - start)
         return part
 
-    def check(self, start: int, end: int, access: int, at: int) -> None:
-        """Raise `PageFault` unless pages ``[start, end)`` may be accessed so, the first at `at`."""
+    def check(self, end: int, access: int, at: int) -> None:
+        """Raise `PageFault` unless it may be accessed from address `at` up to page `end`."""
         if (
             not self.mask & access
             or (end << 12) > self.size_bytes
             or end + self.vmo_first > self.vmo.page_limit
             or not self.alive
         ):
-            raise _refusal(self, start, end, access, at)
+            raise _refusal(self, end, access, at)
 
     def _inside(self, offset: int, length: int, access: int) -> None:
         if offset + length > self.size_bytes:
@@ -259,24 +261,28 @@ def fault(mapping: Mapping, start: int, end: int, access: int, at: int) -> int:
     PageFault, NoMemory
         As `Mapping.touch`; nothing has changed.
     """
-    mapping.check(start, end, access, at)
+    mapping.check(end, access, at)
     vmo = mapping.vmo
     first = mapping.vmo_first
     entries = mapping.entries
-    if access == WRITE and vmo.phys_base is None:
-        pages = vmo.pages
-        if end - start > 1 or start + first not in pages:
-            segments, needed = commit.plan(vmo, start + first, end + first)
-            if needed:
-                return _commit_and_install(mapping, start, end, segments, needed)
-    if entries is None:
-        gaps = [(start, end)]
-        entries = mapping.entries = RunSet()
-    else:
+    if (
+        access == WRITE
+        and vmo.phys_base is None
+        and (end - start > 1 or start + first not in vmo.pages)
+    ):
+        segments, needed = commit.plan(vmo, start + first, end + first)
+        if needed:
+            return _commit_and_install(mapping, start, end, segments, needed)
+    if entries is not None:
         gaps = entries.gaps(start, end)
-        if not gaps:
-            return 0
-    _install(mapping, gaps, entries)
+        if gaps:
+            _install(mapping, gaps, entries)
+    elif end - start == 1:
+        mapping.aspace.tables.install_page((mapping.base >> 12) + start)
+        mapping.entries = RunSet(start, end)
+    else:
+        entries = mapping.entries = RunSet()
+        _install(mapping, [(start, end)], entries)
     return 0
 
 
@@ -304,14 +310,13 @@ def _install(mapping: Mapping, gaps: list[Run], entries: RunSet) -> None:
     tables = mapping.aspace.tables
     page = mapping.base >> 12
     lack = tables.lacking([(page + s, page + e) for s, e in gaps])
-    if lack > mapping.aspace.physical.counts[FREE]:
-        raise NoMemory(f"the fault needs {lack} page-table pages, too few are free")
+    mapping.aspace.physical.require(lack, "the page table")
     for s, e in gaps:
         tables.install(page + s, page + e)
         entries.add(s, e)
 
 
-def _refusal(mapping: Mapping, start: int, end: int, access: int, at: int) -> PageFault:
+def _refusal(mapping: Mapping, end: int, access: int, at: int) -> PageFault:
     kind = ACCESS_NAMES[access]
     if not mapping.alive:
         return PageFault(at, kind, "no mapping")

@@ -7,7 +7,7 @@ removing a run costs one step per 512 pages, not per page.
 
 from __future__ import annotations
 
-from magmem.sim.physical import MMU, Frames, PhysicalMemory
+from magmem.sim.physical import FREE, MMU, Frames, PhysicalMemory
 from magmem.sim.runs import Run
 
 __all__ = ["PageTables"]
@@ -89,6 +89,33 @@ class PageTables:
         if made:
             self.frames += self.physical.take(made, MMU)
 
+    def install_page(self, page: int) -> None:
+        """Add the entry of one virtual page that has none; the quick case of `install`.
+
+        Raises
+        ------
+        NoMemory
+            A table page does not fit; nothing has changed.
+        """
+        leaf = self.leaf
+        table = page >> 9
+        if table in leaf:
+            leaf[table] += 1
+            return
+        middle, upper = self.middle, self.upper
+        above = table >> 9
+        top = above >> 9
+        lack = 1 if above in middle else 2 if top in upper else 3
+        if lack > self.physical.counts[FREE]:
+            self.physical.require(lack, "the page table")
+        leaf[table] = 1
+        if lack == 1:
+            middle[above] += 1
+        else:
+            middle[above] = 1
+            upper[top] = upper[top] + 1 if lack == 2 else 1
+        self.frames += self.physical.take(lack, MMU)
+
     def remove(self, start: int, end: int) -> None:
         """Remove the entries of virtual pages ``[start, end)``, each of which has one."""
         leaf = self.leaf
@@ -119,6 +146,34 @@ class PageTables:
             gone += 1
         if gone:
             self._give(gone)
+
+    def remove_page(self, page: int) -> None:
+        """Remove the entry of one virtual page; the quick case of `remove`."""
+        leaf = self.leaf
+        table = page >> 9
+        entries = leaf[table]
+        if entries > 1:
+            leaf[table] = entries - 1
+            return
+        del leaf[table]
+        gone = 1
+        middle = self.middle
+        above = table >> 9
+        entries = middle[above]
+        if entries > 1:
+            middle[above] = entries - 1
+        else:
+            del middle[above]
+            gone = 2
+            upper = self.upper
+            top = above >> 9
+            entries = upper[top]
+            if entries > 1:
+                upper[top] = entries - 1
+            else:
+                del upper[top]
+                gone = 3
+        self._give(gone)
 
     def destroy(self) -> None:
         """Free every table page, the top one too; nothing may be installed any more."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from magmem.errors import InvalidArgs
 
-__all__ = ["ACCESS_NAMES", "EXECUTE", "PERMS_TEXT", "READ", "WRITE", "parse_perms"]
+__all__ = ["ACCESS_NAMES", "EXECUTE", "PERMS_MASKS", "PERMS_TEXT", "READ", "WRITE", "parse_perms"]
 
 READ: Final = 1
 WRITE: Final = 2
@@ -25,8 +25,10 @@ PERMS_TEXT: Final = tuple(
 ACCESS_NAMES: Final = {READ: "read", WRITE: "write", EXECUTE: "execute"}
 
 _BITS = {"r": READ, "w": WRITE, "x": EXECUTE, "-": 0}
-_KNOWN = {text: mask for mask, text in enumerate(PERMS_TEXT)}
-_KNOWN |= {text.replace("-", ""): mask for text, mask in _KNOWN.items()}
+_FULL = {text: mask for mask, text in enumerate(PERMS_TEXT)}
+
+PERMS_MASKS: Final[dict[str, int]] = _FULL | {t.replace("-", ""): m for t, m in _FULL.items()}
+"""Masks of the usual spellings: ``rw-`` and ``rw``."""
 
 
 def parse_perms(text: str) -> int:
@@ -37,7 +39,7 @@ def parse_perms(text: str) -> int:
     InvalidArgs
         Letters other than ``rwx-``.
     """
-    mask = _KNOWN.get(text)
+    mask = PERMS_MASKS.get(text)
     if mask is None:
         mask = 0
         for letter in text:

@@ -22,18 +22,19 @@ MAX_COMPACT_GAP_PAGES: Final = 128
 _TRIES = 8
 
 
-def uniform(vmar: Vmar, size_bytes: int) -> int | None:
-    """A place picked uniformly among all that fit, or None.
+def uniform(vmar: Vmar, size_bytes: int) -> int:
+    """A place picked uniformly among all that fit, or -1.
 
     A position is drawn from the whole range and drawn again while it does not fit, which keeps the
     choice uniform; only in a crowded VMAR, after some misses, are all fitting positions counted.
     """
     positions = (vmar.size_bytes - size_bytes >> 12) + 1
     if positions < 1:
-        return None
+        return -1
     random = vmar.machine.random
     bases, children = vmar.bases, vmar.children
     base = vmar.base
+    state = vmar.machine.random_state
     for _ in range(_TRIES):
         place = base + (random(positions) << 12)
         at = bisect_right(bases, place)
@@ -41,14 +42,15 @@ def uniform(vmar: Vmar, size_bytes: int) -> int | None:
             at == len(bases) or place + size_bytes <= bases[at]
         ):
             return place
+    vmar.machine.random_state = state
     return _counted(vmar, size_bytes)
 
 
-def _counted(vmar: Vmar, size_bytes: int) -> int | None:
+def _counted(vmar: Vmar, size_bytes: int) -> int:
     gaps = [(start, end) for start, end in vmar.gaps() if end - start >= size_bytes]
     positions = [(end - start - size_bytes) // PAGE_BYTES + 1 for start, end in gaps]
     if not positions:
-        return None
+        return -1
     pick = vmar.machine.random(sum(positions))
     for (start, _), count in zip(gaps, positions, strict=True):
         if pick < count:
@@ -57,7 +59,7 @@ def _counted(vmar: Vmar, size_bytes: int) -> int | None:
     raise AssertionError("the pick lies among the positions counted")
 
 
-def compact(vmar: Vmar, size_bytes: int) -> int | None:
+def compact(vmar: Vmar, size_bytes: int) -> int:
     """A place 1 to 128 pages from a child; uniform if no child has that much room beside it."""
     spots = []
     for start, end in vmar.gaps():
@@ -74,8 +76,8 @@ def compact(vmar: Vmar, size_bytes: int) -> int | None:
     return place + step * PAGE_BYTES * (1 + random(min(MAX_COMPACT_GAP_PAGES, room)))
 
 
-def lowest(vmar: Vmar, size_bytes: int) -> int | None:
-    """The lowest place that fits, or None."""
+def lowest(vmar: Vmar, size_bytes: int) -> int:
+    """The lowest place that fits, or -1."""
     place = vmar.base
     if vmar.packed:
         place = vmar.children[vmar.packed - 1].end
@@ -85,4 +87,4 @@ def lowest(vmar: Vmar, size_bytes: int) -> int | None:
         if vmar.bases[at] == place and at == vmar.packed:
             vmar.packed = at + 1
         place = vmar.children[at].end
-    return place if vmar.end - place >= size_bytes else None
+    return place if vmar.end - place >= size_bytes else -1

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 from magmem.errors import BadHandle, BadState, InvalidArgs
 from magmem.sim.arguments import name_text, size_of
 from magmem.sim.aspace import USER_BASE, USER_SIZE, AddressSpace
-from magmem.sim.creation import Creation, object_type
-from magmem.sim.handle import Handle, KernelObject, TaskHandle
+from magmem.sim.creation import Creation
+from magmem.sim.handle import Handle, KernelObject
+from magmem.sim.handle_table import HandleTable
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.kernel import STACK_PAGES_BOUND
-from magmem.sim.objects import PortHandle
 from magmem.sim.perms import EXECUTE, READ, WRITE
-from magmem.sim.rights import default_rights
 from magmem.sim.thread import Thread
 from magmem.sim.vmar import Vmar
-from magmem.sim.vmo_handle import VmoHandle
 
 if TYPE_CHECKING:
     from magmem.sim.job import Job
     from magmem.sim.mapping import Mapping
+    from magmem.sim.vmo_handle import VmoHandle
 
 __all__ = ["PROCESS_HEAP_BYTES", "THREAD_HEAP_BYTES", "Process"]
 
@@ -35,14 +34,6 @@ THREAD_HEAP_BYTES = (
     HEAP_BYTES["thread"] + HEAP_BYTES["paged vmo"] + HEAP_BYTES["vmar"] + HEAP_BYTES["mapping"]
 )
 """Heap bytes of a thread with its kernel stack."""
-
-_HANDLE_CLASSES = {
-    "vmo": VmoHandle,
-    "port": PortHandle,
-    "job": TaskHandle,
-    "process": TaskHandle,
-    "thread": TaskHandle,
-}
 
 
 class Process(Creation):
@@ -57,6 +48,8 @@ class Process(Creation):
     exit_code : int or None
     aspace : AddressSpace or None
         None once it is dead.
+    table : HandleTable
+        The handles it holds.
     handle_count : int
         Handles to this process, in all processes.
     """
@@ -65,14 +58,13 @@ class Process(Creation):
         "_root",
         "aspace",
         "exit_code",
-        "handle_secret",
         "handle_count",
-        "handles_by_value",
         "job",
         "koid",
         "machine",
         "name",
         "state",
+        "table",
         "threads_by_koid",
     )
 
@@ -85,9 +77,8 @@ class Process(Creation):
         self.state = "initial"
         self.exit_code: int | None = None
         self.handle_count = 0
-        self.handles_by_value: dict[int, Handle] = {}
         self.threads_by_koid: dict[int, Thread] = {}
-        self.handle_secret = machine.random(1 << 31) << 1
+        self.table = HandleTable(self, machine.random(1 << 31) << 1)
         machine.heap.take(HEAP_BYTES["process"])
         machine.objects[koid] = self
         machine.processes_by_koid[koid] = self
@@ -105,7 +96,7 @@ class Process(Creation):
     @property
     def handles(self) -> tuple[Handle, ...]:
         """Its handles in the kernel's order: newest first."""
-        return tuple(reversed(self.handles_by_value.values()))
+        return tuple(reversed(self.table.by_value.values()))
 
     @property
     def root_vmar(self) -> Vmar:
@@ -114,7 +105,7 @@ class Process(Creation):
 
     def handle(self, value: int) -> Handle:
         """The handle of that value; `BadHandle` if there is none."""
-        handle = self.handles_by_value.get(value)
+        handle = self.table.by_value.get(value)
         if handle is None:
             raise BadHandle(f"{self!r} has no handle {value:#x}")
         return handle
@@ -181,7 +172,7 @@ class Process(Creation):
         for thread in self.threads:
             thread.end()
         for handle in self.handles:
-            self.drop_handle(handle)
+            self.table.drop(handle)
         assert self.aspace is not None  # noqa: S101 (only the dead have none)
         self.aspace.destroy()
         self.aspace = None
@@ -212,47 +203,6 @@ class Process(Creation):
             All that the type has, if not given; read-only data (wired pages) never gets write.
         """
         return self.open_object(target, rights)
-
-    def new_handle(
-        self, target: KernelObject, rights: int | None = None, kind: str | None = None
-    ) -> Handle:
-        """Put a handle into the table; arena and heap have been required."""
-        if kind is None:
-            kind = object_type(target)
-        if rights is None:
-            rights = default_rights(kind)
-        entry, identity = self.machine.kernel.take_handle()
-        handle = self._insert(target, rights, kind, entry, identity)
-        target.handle_count += 1
-        if target.handle_count == 1 and kind in ("vmo", "vmar"):
-            self.machine.heap.take(HEAP_BYTES[f"{kind} dispatcher"])
-        return handle
-
-    def adopt_handle(self, handle: Handle) -> Handle:
-        """Take over another process's handle."""
-        giver = handle.process
-        identity = (handle.value ^ giver.handle_secret) >> 1
-        del giver.handles_by_value[handle.value]
-        handle.alive = False
-        return self._insert(handle.object, handle.rights, handle.type, handle.entry, identity)
-
-    def drop_handle(self, handle: Handle) -> None:
-        """Take a handle out of the table; its object dies if it was the last reference."""
-        handle.alive = False
-        del self.handles_by_value[handle.value]
-        self.machine.kernel.handle_arena.give(handle.entry)
-        target = handle.object
-        target.handle_count -= 1
-        if not target.handle_count:
-            target.last_handle_closed()
-
-    def _insert(
-        self, target: KernelObject, rights: int, kind: str, entry: int, identity: int
-    ) -> Handle:
-        value = (identity << 1 | 1) ^ self.handle_secret
-        handle = _HANDLE_CLASSES.get(kind, Handle)(self, value, kind, target, rights, entry)
-        self.handles_by_value[value] = handle
-        return handle
 
     # ---------------------------------------------------------------- memory
 
@@ -382,7 +332,7 @@ class Process(Creation):
 
     def _record(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, self.koid, (self.koid, *args))
+            self.machine.record(op, self.koid, self.koid, *args)
 
     def __repr__(self) -> str:
         return f"<Process {self.koid} {self.name!r}, {self.state}>"

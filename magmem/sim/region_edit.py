@@ -69,8 +69,7 @@ def keep_tail(vmar: Vmar, mapping: Mapping, base: int) -> None:
     mapping.entries = mapping.take_entries(pages, mapping.size_bytes >> 12)
     at = bisect_left(vmar.bases, mapping.base)
     vmar.bases[at] = base
-    if at < vmar.packed:
-        vmar.packed = at
+    vmar.packed = min(vmar.packed, at)
     mapping.size_bytes -= base - mapping.base
     mapping.vmo_first += pages
     mapping.base = base
@@ -92,7 +91,6 @@ def split(vmar: Vmar, mapping: Mapping, base: int) -> Mapping:
     tail.entries = mapping.take_entries(pages, mapping.size_bytes >> 12)
     mapping.size_bytes = base - mapping.base
     vmar.insert_child(tail)
-    vmar.aspace.region_count += 1
     return tail
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from magmem.errors import CaptureError, MagmemError
 from magmem.sim.boot import BootPlan
+from magmem.sim.history import EFFECTS
 from magmem.sim.operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -38,16 +39,14 @@ def replay(history: History, steps: int | None) -> Machine:
         ) from None
     events = machine.history.events
     for step, event in enumerate(history.events[:steps], 1):
-        op, _, args, used, counts = event
+        op, args, effects = event[0], event[2:-EFFECTS], event[-EFFECTS:]
         try:
             OPERATIONS[op].again(machine, *args)
         except (KeyError, TypeError, AttributeError, MagmemError) as error:
             raise CaptureError(
                 "history", f"step {step}", f"{op} to succeed", f"{type(error).__name__}: {error}"
             ) from None
-        if len(events) != step or events[-1][3:] != (used, counts):
-            found = f"{events[-1][3]} and {events[-1][4]}"
-            raise CaptureError(
-                "history", f"step {step}", f"heap and pages {used} and {counts} after {op}", found
-            )
+        if len(events) != step or events[-1][-EFFECTS:] != effects:
+            found = str(events[-1][-EFFECTS:] if events else None)
+            raise CaptureError("history", f"step {step}", f"effects {effects} of {op}", found)
     return machine

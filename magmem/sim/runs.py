@@ -15,13 +15,13 @@ Run = tuple[int, int]
 
 
 class RunSet:
-    """A set of page numbers held as runs."""
+    """A set of page numbers held as runs; at first empty, or ``[start, end)``."""
 
     __slots__ = ("ends", "starts")
 
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.ends: list[int] = []
+    def __init__(self, start: int = 0, end: int = 0) -> None:
+        self.starts = [start] if end else []
+        self.ends = [end] if end else []
 
     def __contains__(self, page: int) -> bool:
         at = bisect_right(self.starts, page) - 1

@@ -48,7 +48,7 @@ def snapshot(machine: Machine, name: str) -> Snapshot:
     milliseconds = machine.clock_ms
     tables = {
         "tasks": _tasks(machine),
-        "aspaces": _aspaces(machine, aspaces),
+        "aspaces": _aspaces(machine, aspaces, space_rows),
         "regions": _regions(machine, regions, space_rows, depths, row_of),
         "vmos": _vmos(machine, vmos, row_of),
         "pages": _pages(vmos),
@@ -146,11 +146,12 @@ def _tasks(machine: Machine) -> Columns:
     }
 
 
-def _aspaces(machine: Machine, aspaces: list[AddressSpace]) -> Columns:
+def _aspaces(machine: Machine, aspaces: list[AddressSpace], space_rows: list[int]) -> Columns:
     koids = [aspace.koid for aspace in aspaces]
     addr = _addresses(machine, [max(aspace.serial, 0) for aspace in aspaces])
     addr[0] = KERNEL_ASPACE_ADDR
-    references = np.array([1 + aspace.region_count for aspace in aspaces])
+    # Every region holds a reference to its address space, and so does every kernel thread.
+    references = 1 + np.bincount(space_rows, minlength=len(aspaces))
     references[0] += machine.kernel.thread_count
     return {
         "kind": _codes([int(koid != 0) for koid in koids]),
@@ -278,7 +279,7 @@ def _handles(machine: Machine, row_of: dict[Vmo, int]) -> Columns:
     handles = [
         handle
         for process in machine.processes_by_koid.values()
-        for handle in reversed(process.handles_by_value.values())
+        for handle in reversed(process.table.by_value.values())
     ]
     other = np.array([handle.type != "vmo" for handle in handles], bool)
     vmo_rows: list[int] = [row_of.get(handle.object, 0) for handle in handles]  # type: ignore[call-overload]

@@ -145,7 +145,7 @@ class Thread:
 
     def _record(self, op: str, *args: object) -> None:
         if self.machine.recording:
-            self.machine.record(op, self.process.koid, (self.koid, *args))
+            self.machine.record(op, self.process.koid, self.koid, *args)
 
     def __repr__(self) -> str:
         return f"<Thread {self.koid} {self.name!r}, {self.state}>"

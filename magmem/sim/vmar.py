@@ -6,16 +6,16 @@ as a whole (reference/kernel.md "VMARs and mappings"; the errors are listed ther
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from magmem.errors import AccessDenied, BadState, InvalidArgs, NoMemory
+from magmem.errors import AccessDenied, BadHandle, BadState, InvalidArgs, NoMemory
 from magmem.sim import placement, region_edit
 from magmem.sim.arguments import aligned, round_up, size_of
+from magmem.sim.children import Children
 from magmem.sim.heap import HEAP_BYTES, MAPPING_BYTES
 from magmem.sim.mapping import Mapping
-from magmem.sim.perms import PERMS_TEXT, READ, WRITE, parse_perms
-from magmem.sim.rights import VMO_ALLOWED
+from magmem.sim.perms import PERMS_MASKS, PERMS_TEXT, READ, WRITE, parse_perms
+from magmem.sim.rights import RIGHT_MAP, VMO_ALLOWED
 
 if TYPE_CHECKING:
     from magmem.sim.aspace import AddressSpace
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Vmar"]
 
 
-class Vmar:
+class Vmar(Children):
     """One VMAR; made by `Process.allocate` or `Vmar.allocate`.
 
     Attributes
@@ -52,9 +52,6 @@ class Vmar:
     __slots__ = (
         "alive",
         "aspace",
-        "bases",
-        "base",
-        "children",
         "handle",
         "handle_count",
         "held",
@@ -62,10 +59,8 @@ class Vmar:
         "machine",
         "mask",
         "name",
-        "packed",
         "parent",
         "serial",
-        "size_bytes",
         "specific",
     )
 
@@ -73,19 +68,15 @@ class Vmar:
         self, aspace: AddressSpace, parent: Vmar | None, name: str, base: int, size_bytes: int,
         mask: int, *, specific: bool, koid: int, held: bool = False,
     ) -> None:  # fmt: skip
+        super().__init__(base, size_bytes)
         self.aspace = aspace
         self.machine = aspace.machine
         self.parent = parent
         self.name = name
-        self.base = base
-        self.size_bytes = size_bytes
         self.mask = mask
         self.specific = specific
         self.koid = koid
         self.held = held
-        self.bases: list[int] = []
-        self.children: list[Vmar | Mapping] = []
-        self.packed = 0
         self.handle_count = 0
         self.handle: Handle | None = None
         self.alive = True
@@ -94,14 +85,8 @@ class Vmar:
         )  # fmt: skip
         if koid:
             self.machine.objects[koid] = self
-        aspace.region_count += 1
         if parent is not None:
             parent.insert_child(self)
-
-    @property
-    def end(self) -> int:
-        """First address after it."""
-        return self.base + self.size_bytes
 
     @property
     def perms(self) -> str:
@@ -119,11 +104,21 @@ class Vmar:
         overwrite: bool = False,
         compact: bool = False,
     ) -> Mapping:
-        """Map a part of a VMO; see `Process.map` (there `at` is an address, here `offset` counts
-        from the VMAR's base).
+        """Map a part of a VMO, as `Process.map` does.
+
+        Here `offset` counts from the VMAR's base, where `Process.map` takes an address `at`.
         """
-        mask = parse_perms(perms)
-        allowed = VMO_ALLOWED[vmo.rights_for_map() & 0x3C]
+        mask = PERMS_MASKS.get(perms, -1)
+        if mask < 0:
+            mask = parse_perms(perms)
+        rights = vmo.rights
+        if not (vmo.alive and rights & RIGHT_MAP):
+            vmo.need(RIGHT_MAP, "mapping")
+        target = vmo.object
+        machine = self.machine
+        if target.machine is not machine:
+            raise BadHandle(f"{vmo!r} is a handle of another machine")
+        allowed = VMO_ALLOWED[rights & 0x3F]
         if mask & ~allowed:
             raise AccessDenied(
                 f"mapping {PERMS_TEXT[mask]} needs a handle with those rights, "
@@ -132,22 +127,19 @@ class Vmar:
         if type(vmo_offset) is not int or vmo_offset < 0:
             vmo_offset = size_of(vmo_offset)
         if length is None:
-            length = max(0, vmo.vmo.size_bytes - vmo_offset)
+            length = max(0, target.size_bytes - vmo_offset)
         elif type(length) is not int or length < 0:
             length = size_of(length)
         if offset is not None:
             offset = size_of(offset)
         mapping = self.place_mapping(
-            vmo.vmo, mask, allowed & self.mask, vmo_offset, length, offset, overwrite, compact
+            target, mask, allowed & self.mask, vmo_offset, length, offset, overwrite, compact
         )
-        machine = self.machine
         if machine.recording:
-            process = vmo.process
+            koid = vmo.process.koid
             machine.record(
-                "map",
-                process.koid,
-                (self.koid, process.koid, vmo.value, PERMS_TEXT[mask], vmo_offset, length, offset,
-                 overwrite, compact),
+                "map", koid, self.koid, koid, vmo.value, PERMS_TEXT[mask], vmo_offset, length,
+                offset, overwrite, compact,
             )  # fmt: skip
         return mapping
 
@@ -178,10 +170,7 @@ class Vmar:
         if overwrite:
             region_edit.unmap(self, base, size_bytes)
         mapping = Mapping(self, base, size_bytes, vmo, vmo_offset >> 12, mask, allowed, cache)
-        at = bisect_right(self.bases, base)
-        self.bases.insert(at, base)
-        self.children.insert(at, mapping)
-        self.aspace.region_count += 1
+        self.insert_child(mapping)
         return mapping
 
     def allocate(
@@ -225,13 +214,11 @@ class Vmar:
         vmar = Vmar(
             self.aspace, self, "useralloc", base, size_bytes, mask, specific=specific, koid=new_koid
         )
-        vmar.handle = process.new_handle(vmar)
+        vmar.handle = process.table.new(vmar)
         if machine.recording:
             machine.record(
-                "allocate",
-                process.koid,
-                (self.koid, size_bytes, where, PERMS_TEXT[mask], specific, compact, overwrite,
-                 new_koid),
+                "allocate", process.koid, self.koid, size_bytes, where, PERMS_TEXT[mask], specific,
+                compact, overwrite, new_koid,
             )  # fmt: skip
         return vmar
 
@@ -248,7 +235,7 @@ class Vmar:
         region_edit.unmap(self, address, size_bytes)
         if self.machine.recording:
             koid = self.aspace.koid
-            self.machine.record("unmap", koid, (koid, self.koid, address, size_bytes))
+            self.machine.record("unmap", koid, koid, self.koid, address, size_bytes)
 
     def protect(self, address: int, length: int | str, perms: str) -> None:
         """Change the permissions of a range; mappings it cuts are split.
@@ -269,8 +256,9 @@ class Vmar:
         region_edit.protect(self, address, size_bytes, mask)
         if self.machine.recording:
             koid = self.aspace.koid
-            args = (koid, self.koid, address, size_bytes, PERMS_TEXT[mask])
-            self.machine.record("protect", koid, args)
+            self.machine.record(
+                "protect", koid, koid, self.koid, address, size_bytes, PERMS_TEXT[mask]
+            )
 
     def destroy(self) -> None:
         """Remove the VMAR and everything in it."""
@@ -283,7 +271,7 @@ class Vmar:
             self.parent.remove_child(self)
         self.die()
         if self.machine.recording:
-            self.machine.record("destroy", self.aspace.koid, (self.aspace.koid, self.koid))
+            self.machine.record("destroy", self.aspace.koid, self.aspace.koid, self.koid)
 
     def clear(self) -> None:
         """Unmap every mapping below, and end every VMAR below."""
@@ -295,16 +283,13 @@ class Vmar:
                     child.detach()
                 else:
                     pending.append(child)
-            vmar.aspace.region_count -= len(vmar.children)
-            vmar.bases, vmar.children, vmar.packed = [], [], 0
+            vmar.remove_all()
             if vmar is not self:
                 vmar.die()
 
     def die(self) -> None:
         """Be no more; the parent has let it go, and it is empty."""
         self.alive = False
-        if self.parent is None:
-            self.aspace.region_count -= 1
         self.forget()
 
     def last_handle_closed(self) -> None:
@@ -317,46 +302,6 @@ class Vmar:
         if not self.alive and not self.handle_count:
             self.aspace.heap.used -= HEAP_BYTES["vmar"]
             self.machine.objects.pop(self.koid, None)
-
-    def child_at(self, address: int) -> Vmar | Mapping | None:
-        """The child that covers an address."""
-        at = bisect_right(self.bases, address) - 1
-        if at < 0 or self.children[at].end <= address:
-            return None
-        return self.children[at]
-
-    def children_in(self, start: int, end: int) -> list[Vmar | Mapping]:
-        """The children that meet a range of addresses, in order."""
-        low = bisect_right(self.bases, start) - 1
-        if low < 0 or self.children[low].end <= start:
-            low += 1
-        return self.children[low : bisect_left(self.bases, end)]
-
-    def gaps(self) -> list[tuple[int, int]]:
-        """Ranges of addresses without a child, in order."""
-        found = []
-        start = self.base
-        for child in self.children:
-            if start < child.base:
-                found.append((start, child.base))
-            start = child.end
-        if start < self.end:
-            found.append((start, self.end))
-        return found
-
-    def insert_child(self, child: Vmar | Mapping) -> None:
-        """Put a child where it belongs."""
-        at = bisect_right(self.bases, child.base)
-        self.bases.insert(at, child.base)
-        self.children.insert(at, child)
-
-    def remove_child(self, child: Vmar | Mapping) -> None:
-        """Take a child out."""
-        at = bisect_left(self.bases, child.base)
-        del self.bases[at], self.children[at]
-        if at < self.packed:
-            self.packed = at
-        self.aspace.region_count -= 1
 
     def _own_range(self, address: int, length: int | str) -> int:
         size_bytes = round_up(size_of(length))
@@ -378,20 +323,20 @@ class Vmar:
         overwrite: bool = False,
         compact: bool = False,
     ) -> int:
-        """The base of a new child; draws random numbers only when it then succeeds."""
+        """The base of a new child.
+
+        Random numbers are drawn last, and not at all when there is no room.
+        """
         if offset is None:
             if overwrite:
                 raise InvalidArgs("overwriting needs a place to overwrite")
-            machine = self.machine
-            state = machine.random_state
-            if self.aspace.koid == 0:
+            if not self.koid:
                 base = placement.lowest(self, size_bytes)
             elif compact:
                 base = placement.compact(self, size_bytes)
             else:
                 base = placement.uniform(self, size_bytes)
-            if base is None:
-                machine.random_state = state
+            if base < 0:
                 raise NoMemory(f"{self!r} has no room for {size_bytes} bytes in one piece")
             return base
         if not self.specific:

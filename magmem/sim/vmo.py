@@ -16,6 +16,7 @@ from magmem.sim.pins import PinCounts
 from magmem.snapshot.schema import PAGE_BYTES
 
 if TYPE_CHECKING:
+    from magmem.sim.aspace import AddressSpace
     from magmem.sim.machine import Machine
     from magmem.sim.mapping import Mapping
 
@@ -161,7 +162,7 @@ class Vmo:
         """`#shr`: how many address spaces share it, as the kernel counts (an estimate above 64)."""
         if len(self.mappings) < 2:
             return 1
-        seen = set()
+        seen: set[AddressSpace] = set()
         for visited, mapping in enumerate(reversed(self.mappings)):
             if mapping.aspace not in seen:
                 if len(seen) == MAX_SHARE_ASPACES:

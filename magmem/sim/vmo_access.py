@@ -54,7 +54,7 @@ def page_range(offset: int, length: int) -> tuple[int, int]:
 
 
 def read_pages(vmo: Vmo, offset: int, length: int) -> bytes:
-    """Bytes of a paged VMO as its clones' rules show them; may reach to the end of the last page."""
+    """Bytes of a paged VMO as a clone sees them; may reach to the end of the last page."""
     data = bytearray(length)
     start, end = page_range(offset, length)
     for segment in commit.visible(vmo, start, end):

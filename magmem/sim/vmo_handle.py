@@ -6,7 +6,7 @@ the pages, and last the memory there is. A refused operation changes nothing.
 
 from __future__ import annotations
 
-from magmem.errors import BadHandle, OutOfRange
+from magmem.errors import OutOfRange
 from magmem.sim import commit, vmo_access
 from magmem.sim.arguments import aligned, name_text, size_of
 from magmem.sim.handle import Handle
@@ -42,12 +42,6 @@ class VmoHandle(Handle):
     def size_bytes(self) -> int:
         """Its size."""
         return self.object.size_bytes
-
-    def rights_for_map(self) -> int:
-        """The handle's rights; mapping a closed handle is refused."""
-        if not self.alive:
-            raise BadHandle(f"handle {self.value:#x} of {self.process!r} is closed")
-        return self.rights
 
     def read(self, offset: int | str = 0, length: int | str | None = None) -> bytes:
         """Bytes of the VMO; commits nothing. Needs the right to read.
@@ -184,9 +178,9 @@ class VmoHandle(Handle):
         machine.use_koid(new_koid)
         child = Vmo(machine, size_bytes, text, new_koid, vmo, start >> 12)
         rights = self.rights | RIGHT_WRITE | RIGHT_GET_PROPERTY | RIGHT_SET_PROPERTY
-        handle = process.new_handle(child, rights, "vmo")
+        handle = process.table.new(child, rights, "vmo")
         self.record("clone", start, size_bytes, text, new_koid)
-        assert isinstance(handle, VmoHandle)  # noqa: S101 (new_handle makes it for a VMO)
+        assert isinstance(handle, VmoHandle)  # noqa: S101 (the table makes it for a VMO)
         return handle
 
     def _clone_name(self) -> str:
