@@ -9,8 +9,10 @@ from tempfile import NamedTemporaryFile
 __all__ = ["write_atomically"]
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write a whole file or nothing: a temporary file beside it, then a rename.
+
+    Text is written as UTF-8, with its line ends as they are.
 
     Raises
     ------
@@ -18,16 +20,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         The file cannot be written; what stood there before is untouched.
     """
     target = Path(path)
-    with NamedTemporaryFile(
-        "w",
-        encoding="utf-8",
-        newline="\n",
-        dir=target.parent,
-        prefix=f".{target.name}.",
-        delete=False,
-    ) as scratch:
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as scratch:
         try:
-            scratch.write(text)
+            scratch.write(data)
             scratch.close()
             mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
             Path(scratch.name).chmod(mode)

@@ -27,6 +27,7 @@ COMMANDS = {
     "pmm": "magmem.cli.kernel:pmm",
     "kstats": "magmem.cli.guide:kstats",
     "memgraph": "magmem.cli.guide:memgraph",
+    "treemap": "magmem.cli.treemap:treemap",
     "completion": "magmem.cli.completion:completion",
 }
 """Subcommand name to ``module:function`` of its click command."""

@@ -1,0 +1,368 @@
+// The treemap as one view in one element: draws tiles, answers mouse and keyboard.
+// It knows nothing of Jupyter or of where its data comes from.
+
+import { make } from "./dom.js";
+import { plan } from "./layout.js";
+import { UNITS } from "./sizes.js";
+import { table } from "./table.js";
+import { overview, tileElement } from "./tiles.js";
+import { Tree } from "./tree.js";
+import { facts, freeSentence, mergedFacts, mergedSentence, others, sentence, title } from "./words.js";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Show a treemap.
+ * @param {HTMLElement} element is filled with the view
+ * @param {object} data the payload, as `readPayload` gives it
+ * @param {{onSelect?: (koids: string[], label: string) => void, height?: string}} options
+ * @returns {TreemapView}
+ */
+export function mountTreemap(element, data, options = {}) {
+  return new TreemapView(element, data, options);
+}
+
+class TreemapView {
+  constructor(element, data, { onSelect = () => {}, height = "" }) {
+    this.onSelect = onSelect;
+    this.unit = "";
+    this.asTable = false;
+    this.wanted = "";
+    this.#build(element, height);
+    this.#listen();
+    this.resizing = new ResizeObserver(() => this.#resized());
+    this.resizing.observe(this.stage);
+    this.update(data);
+  }
+
+  /** Show other data; the place in the tree is kept where it still exists. */
+  update(data) {
+    const place = this.tree ? this.path.map(({ node }) => this.#address(node)) : [];
+    this.tree = new Tree(data);
+    this.path = [{ node: 0, items: null }];
+    for (const address of place.slice(1)) {
+      const here = this.path.at(-1).node;
+      const node = this.tree.children(here).find((child) => this.#address(child) === address);
+      if (node === undefined) break;
+      if (this.tree.count[node]) this.path.push({ node, items: null });
+    }
+    this.holds = this.tree.search(this.wanted).holds;
+    this.#foldFree();
+    this.heading.textContent = data.title;
+    this.notes.replaceChildren(...data.caption.map((remark) => make("li", "", remark)));
+    this.#drawLegend();
+    this.draw();
+  }
+
+  /** Take the view out of its element. */
+  destroy() {
+    this.resizing.disconnect();
+    this.root.remove();
+  }
+
+  #address(node) {
+    return `${this.tree.kindOf(node)} ${this.tree.koid(node) || this.tree.label(node)}`;
+  }
+
+  #build(element, height) {
+    this.root = make("section", "mm-treemap", "", { "aria-label": "treemap" });
+    this.heading = make("h2", "mm-heading");
+    this.crumbs = make("nav", "mm-crumbs", "", { "aria-label": "where you are" });
+    this.out = make("button", "mm-button", "Out", { type: "button", title: "One level out (Escape)" });
+    this.field = make("input", "mm-search", "", {
+      type: "search", placeholder: "name or koid", "aria-label": "Search a name or koid",
+    });
+    this.count = make("span", "mm-count", "", { role: "status" });
+    this.units = make("select", "mm-units", "", { "aria-label": "Unit of sizes" });
+    this.units.append(make("option", "", "auto", { value: "" }));
+    for (const unit of UNITS.slice(0, 5)) this.units.append(make("option", "", unit, { value: unit }));
+    this.toggle = make("button", "mm-button", "Table", { type: "button", "aria-pressed": "false" });
+    this.foldFree = make("button", "mm-button", "Free", {
+      type: "button", title: "Draw free memory as a tile too",
+    });
+    this.bar = make("div", "mm-bar", "", { "aria-hidden": "true" });
+    this.stage = make("div", "mm-stage", "", { role: "tree", "aria-label": "tiles of this level" });
+    this.sheet = make("div", "mm-sheet");
+    this.frame = make("div", "mm-frame");
+    if (height) this.frame.style.height = height;
+    this.frame.append(this.stage, this.sheet);
+    this.words = make("p", "mm-words", "", { "aria-live": "polite" });
+    this.legend = make("ul", "mm-legend", "", { "aria-label": "legend" });
+    this.notes = make("ul", "mm-notes", "", { "aria-label": "notes" });
+    this.tip = make("div", "mm-tip", "", { role: "tooltip" });
+    this.tip.hidden = true;
+    const controls = make("div", "mm-controls");
+    controls.append(this.out, this.field, this.count, this.units, this.toggle, this.foldFree);
+    this.root.append(
+      this.heading, controls, this.bar, this.crumbs, this.frame, this.words, this.legend, this.notes,
+      this.tip,
+    );
+    element.replaceChildren(this.root);
+  }
+
+  #listen() {
+    this.out.addEventListener("click", () => this.zoomOut());
+    this.units.addEventListener("change", () => {
+      this.unit = this.units.value;
+      this.draw();
+    });
+    this.toggle.addEventListener("click", () => {
+      this.asTable = !this.asTable;
+      this.toggle.setAttribute("aria-pressed", String(this.asTable));
+      this.draw();
+    });
+    this.foldFree.addEventListener("click", () => {
+      this.folded = !this.folded;
+      this.draw();
+    });
+    this.field.addEventListener("input", () => this.search(this.field.value));
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#nextFound();
+    });
+    this.root.addEventListener("keydown", (event) => this.#key(event));
+    this.stage.addEventListener("click", (event) => {
+      const at = this.#tileAt(event);
+      if (at >= 0) this.open(this.tiles[at]);
+    });
+    this.stage.addEventListener("pointermove", (event) => this.#hover(event));
+    this.stage.addEventListener("pointerleave", () => (this.tip.hidden = true));
+    this.stage.addEventListener("focusin", (event) => this.#focused(this.#tileAt(event)));
+    this.stage.addEventListener("focusout", () => (this.tip.hidden = true));
+  }
+
+  #tileAt(event) {
+    const tile = event.target.closest?.(".mm-tile");
+    return tile ? Number(tile.dataset.at) : -1;
+  }
+
+  // ---- drawing
+
+  get view() {
+    return this.path.at(-1);
+  }
+
+  #items() {
+    const items = this.view.items ?? this.tree.children(this.view.node);
+    return this.folded && this.path.length === 1 ? items.filter((item) => !this.free.has(item)) : items;
+  }
+
+  /** Free memory of more than half would leave the rest too small to see: the bar shows it. */
+  #foldFree() {
+    const { tree } = this;
+    const code = tree.tints.findIndex(({ name }) => name === "free");
+    this.free = new Set(tree.children(0).filter((node) => tree.tint[node] === code));
+    const free = [...this.free].reduce((sum, node) => sum + tree.area[node], 0);
+    this.folded = free > tree.area[0] / 2 && free < tree.area[0];
+    this.foldFree.hidden = !this.folded;
+  }
+
+  draw(focus = -1) {
+    this.tip.hidden = true;
+    this.frame.classList.toggle("mm-as-table", this.asTable);
+    this.foldFree.setAttribute("aria-pressed", String(!this.folded));
+    this.#drawCrumbs();
+    this.bar.replaceChildren(...overview(this.tree, this.view.node, this.unit, this.bar.clientWidth,
+      (node) => this.#goto(this.tree.count[node] ? this.#pathTo(node) : this.path.slice(0, 1), -1)));
+    this.words.textContent = this.#viewSentence();
+    if (this.asTable) {
+      const items = this.view.items ?? this.tree.children(this.view.node);
+      this.sheet.replaceChildren(table(this.tree, this.view.node, items, this.unit,
+        (node) => this.open({ node })));
+      return;
+    }
+    const [w, h] = [this.stage.clientWidth, this.stage.clientHeight];
+    this.drawnAt = `${w} ${h}`;
+    if (w < 8 || h < 8) return;
+    this.tiles = plan(this.tree, this.#items(), { x: 0, y: 0, w, h });
+    const { unit, wanted, holds } = this;
+    const siblings = this.tiles.filter(({ depth }) => depth === 0).length;
+    this.elements = this.tiles.map((tile, at) =>
+      tileElement(this.tree, tile, at, { unit, wanted, holds, siblings }));
+    this.stage.replaceChildren(...this.elements);
+    this.#current(Math.max(this.tiles.findIndex((tile) => tile.depth === 0 && tile.node === focus), 0));
+    if (focus >= 0) this.elements[this.now]?.focus({ preventScroll: true });
+  }
+
+  #viewSentence() {
+    const { tree, unit } = this;
+    const { node, items } = this.view;
+    if (items) return mergedSentence(tree, node, items, unit);
+    const hidden = this.folded && this.path.length === 1 ? [...this.free] : [];
+    return sentence(tree, node, unit) + freeSentence(tree, hidden, unit);
+  }
+
+  #resized() {
+    const { clientWidth, clientHeight } = this.stage;
+    if (!this.asTable && `${clientWidth} ${clientHeight}` !== this.drawnAt) this.draw();
+  }
+
+  #drawCrumbs() {
+    const { tree } = this;
+    const steps = this.path.map(({ node, items }, at) => {
+      const text = items ? others(tree, items, this.unit) : title(tree, node);
+      if (at === this.path.length - 1) return make("b", "", text, { "aria-current": "location" });
+      const button = make("button", "mm-crumb", text, { type: "button" });
+      button.addEventListener("click", () => this.#goto(this.path.slice(0, at + 1)));
+      return button;
+    });
+    this.crumbs.replaceChildren(...steps);
+    this.out.disabled = this.path.length === 1;
+  }
+
+  #drawLegend() {
+    const entries = this.tree.madeOf(0).sort((one, other) => one.code - other.code);
+    this.legend.replaceChildren(...entries.map(({ tint }) => {
+      const entry = make("li", "", tint.word);
+      entry.prepend(make("span", `mm-swatch mm-tint-${tint.name}`));
+      return entry;
+    }));
+    if (this.tree.marked.size) {
+      const entry = make("li", "", this.tree.tints.find(({ name }) => name === "twice").word);
+      entry.prepend(make("span", "mm-swatch mm-twice"));
+      this.legend.append(entry);
+    }
+  }
+
+  // ---- moving in the tree
+
+  /** Open a tile: go into what has parts, select what has none. */
+  open({ node, merged = null, parent = -1, element = null }) {
+    if (node < 0) {
+      const holder = parent >= 0 ? this.tiles[parent].node : this.view.node;
+      const path = holder === this.view.node ? this.path : this.#pathTo(holder);
+      this.onSelect(merged.flatMap((item) => this.tree.koidsOf(item)), "others");
+      this.#goto([...path, { node: holder, items: merged }]);
+      return;
+    }
+    this.onSelect(this.tree.koidsOf(node), this.tree.label(node));
+    if (this.tree.count[node]) this.#goto(this.#pathTo(node));
+    else if (this.tree.parent[node] === this.view.node) this.#focusNode(node);
+    else this.#goto(this.#pathTo(this.tree.parent[node]), node);
+  }
+
+  /** The steps to a node, along the way that is open now as far as it leads there. */
+  #pathTo(node) {
+    const line = this.tree.lineage(node);
+    let kept = this.path.length;
+    while (!line.includes(this.path[kept - 1].node)) kept -= 1;
+    const from = line.indexOf(this.path[kept - 1].node) + 1;
+    const steps = line.slice(from).map((step) => ({ node: step, items: null }));
+    return [...this.path.slice(0, kept), ...steps];
+  }
+
+  /** One level out; the tile that was open has the focus. */
+  zoomOut() {
+    if (this.path.length > 1) this.#goto(this.path.slice(0, -1), this.view.node);
+  }
+
+  #goto(path, focus = -1) {
+    const leaf = focus >= 0 ? focus : (path.at(-1).items ?? this.tree.children(path.at(-1).node))[0];
+    this.path = path;
+    this.draw(leaf);
+  }
+
+  #focusNode(node) {
+    const at = this.tiles.findIndex((tile) => tile.depth === 0 && tile.node === node);
+    if (at >= 0) this.#current(at, true);
+  }
+
+  #current(at, focus = false) {
+    this.elements[this.now]?.setAttribute("tabindex", "-1");
+    this.now = at;
+    this.elements[at]?.setAttribute("tabindex", "0");
+    if (focus) this.elements[at]?.focus({ preventScroll: true });
+  }
+
+  #key(event) {
+    if (event.key === "Escape" && event.target !== this.field) {
+      this.zoomOut();
+      event.preventDefault();
+    } else if (event.key === "Escape") {
+      this.field.value = "";
+      this.search("");
+    } else if (this.stage.contains(event.target)) {
+      if (event.key === "Enter" || event.key === " ") this.open(this.tiles[this.now]);
+      else if (event.key in ARROWS) this.#step(ARROWS[event.key]);
+      else return;
+      event.preventDefault();
+    }
+  }
+
+  /** Focus the nearest tile of this level in a direction. */
+  #step([dx, dy]) {
+    const centre = ({ x, y, w, h }) => [x + w / 2, y + h / 2];
+    const here = this.tiles[this.now];
+    const [cx, cy] = centre(here);
+    let [best, nearest] = [-1, Infinity];
+    this.tiles.forEach((tile, at) => {
+      if (tile.depth > 0 || at === this.now) return;
+      const [x, y] = centre(tile);
+      const ahead = dx ? (dx > 0 ? tile.x - here.x - here.w : here.x - tile.x - tile.w)
+        : (dy > 0 ? tile.y - here.y - here.h : here.y - tile.y - tile.h);
+      if (ahead < -1) return;
+      const distance = ahead + 2 * Math.abs(dx ? y - cy : x - cx);
+      if (distance < nearest) [best, nearest] = [at, distance];
+    });
+    if (best >= 0) this.#current(best, true);
+  }
+
+  // ---- telling
+
+  /** Highlight what has this name or koid; the number of finds is shown. */
+  search(text) {
+    this.wanted = text.trim();
+    const { found, holds } = this.tree.search(this.wanted);
+    [this.found, this.holds, this.foundAt] = [found, holds, -1];
+    this.count.textContent = this.wanted ? `${found.length} found` : "";
+    this.draw();
+  }
+
+  #nextFound() {
+    if (!this.found?.length) return;
+    this.foundAt = (this.foundAt + 1) % this.found.length;
+    const node = this.found[this.foundAt];
+    const above = Math.max(this.tree.parent[node], 0);
+    this.#goto(this.#pathTo(above), node);
+    this.field.focus();
+  }
+
+  #focused(at) {
+    if (at < 0) return;
+    const tile = this.tiles[at];
+    if (tile.depth === 0) this.#current(at);
+    this.words.textContent = this.#sentence(tile);
+    this.#showTip(tile, tile.x + tile.w / 2, tile.y + Math.min(tile.h, 40));
+  }
+
+  #sentence({ node, merged, parent }) {
+    if (node >= 0) return sentence(this.tree, node, this.unit);
+    return mergedSentence(this.tree, parent >= 0 ? this.tiles[parent].node : this.view.node, merged, this.unit);
+  }
+
+  #hover(event) {
+    const at = this.#tileAt(event);
+    if (at < 0) return;
+    const box = this.stage.getBoundingClientRect();
+    this.#showTip(this.tiles[at], event.clientX - box.left, event.clientY - box.top);
+  }
+
+  #showTip(tile, x, y) {
+    const { tree, unit } = this;
+    const { node, merged, parent } = tile;
+    const holder = parent >= 0 ? this.tiles[parent].node : this.view.node;
+    const rows = node >= 0 ? facts(tree, node, unit) : mergedFacts(tree, holder, merged, unit);
+    const list = make("dl");
+    for (const [word, value] of rows) list.append(make("dt", "", word), make("dd", "", value));
+    const head = node >= 0 ? title(tree, node) : others(tree, merged, unit);
+    this.tip.replaceChildren(make("b", "", head), list);
+    this.tip.hidden = false;
+    const room = this.root.getBoundingClientRect();
+    const stage = this.stage.getBoundingClientRect();
+    const left = Math.min(stage.left - room.left + x + 14, room.width - this.tip.offsetWidth - 4);
+    const below = stage.top - room.top + y + 16;
+    const above = below - 32 - this.tip.offsetHeight;
+    const fits = below + this.tip.offsetHeight <= stage.bottom - room.top + 40;
+    this.tip.style.left = `${Math.max(left, 4)}px`;
+    this.tip.style.top = `${fits || above < 0 ? below : above}px`;
+  }
+}

@@ -1,0 +1,63 @@
+"""What the rules of a treemap need to know of a snapshot: sizes, share counts, who has which VMO.
+
+Computed from the objects where the capture has them, else taken as its source reported them. All
+arrays are as long as the table they describe; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from magmem.accounting.kernel import integers, view_of
+from magmem.snapshot import Snapshot
+from magmem.treemap.numbers import Ints
+from magmem.treemap.rows import NOBODY, Bools
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """What the rules need to know of a snapshot, computed from objects or taken as reported."""
+
+    def __init__(self, snap: Snapshot) -> None:
+        self.snap = snap
+        self.view = view_of(snap)
+        vmos = snap.vmos
+        counted = vmos["pages_known"].to_numpy()
+        reported = vmos["reported_committed_bytes"]
+        physical = (vmos["kind"] == "physical").fillna(False).to_numpy(dtype=bool)
+        committed = np.where(counted, self.view.committed_bytes, integers(reported))
+        self.committed_bytes: Ints = np.where(physical, 0, committed)
+        self.committed_known: Bools = counted | reported.notna().to_numpy() | physical
+        told = vmos["reported_share_count"]
+        everywhere = snap.knows("mappings")
+        share_count = self.view.share_count if everywhere else integers(told)
+        self.share_count: Ints = np.maximum(share_count, 1)
+        self.share_known: Bools = told.notna().to_numpy() | everywhere
+        tasks = snap.tasks
+        self.koids: Ints = tasks["koid"].to_numpy()
+        self._by_koid = np.argsort(self.koids, kind="stable")
+        awake = (tasks["state"].isna() | (tasks["state"] == "running")).to_numpy()
+        self.running: Bools = (tasks["kind"] == "process").to_numpy() & awake
+        owner = snap.aspaces["process_koid"]
+        user = owner.notna().to_numpy()
+        self.process_of_aspace: Ints = np.full(len(owner), NOBODY, np.int64)
+        self.process_of_aspace[user] = self.task_rows(integers(owner)[user])
+
+    def task_rows(self, koid: Ints) -> Ints:
+        """Rows of tasks that have these koids; all of them must be there."""
+        return self._by_koid[np.searchsorted(self.koids, koid, sorter=self._by_koid)]
+
+    def mappings(self) -> tuple[Ints, Ints]:
+        """Of each mapping of a running process: row in the view's arrays, and process row."""
+        mapper = self.process_of_aspace[self.view.aspace]
+        rows = np.flatnonzero((mapper >= 0) & self.running[mapper])
+        return rows, mapper[rows]
+
+    def handles(self) -> tuple[Ints, Ints]:
+        """Process row and VMO row of each VMO handle of a running process."""
+        handles = self.snap.handles
+        held = handles["vmo"].notna().to_numpy()
+        process = self.task_rows(handles["process_koid"].to_numpy()[held])
+        running = self.running[process]
+        return process[running], integers(handles["vmo"])[held][running]

@@ -1,0 +1,155 @@
+"""A matplotlib sheet in points with `y` downwards: rectangles with meanings, and text that fits.
+
+Text is drawn as it is, never as mathematics; a character the font lacks becomes a box, so drawing
+warns of nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Final
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import text_to_path
+
+from magmem.treemap.layout import Rect
+from magmem.treemap.palette import LIGHT, TINTS, text_on
+
+__all__ = ["Sheet", "Still"]
+
+_FONT: Final = "DejaVu Sans"
+_HATCHES: Final = {"hatch": "/////", "dots": "....."}
+_DOTS_PER_INCH: Final = 150
+
+
+class Still(Figure):
+    """A figure that shows itself in a notebook, whether or not pyplot was imported."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
+class Sheet:
+    """One figure of `width` by `height` points on white."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = Still(figsize=(width / 72, height / 72), dpi=_DOTS_PER_INCH, facecolor="w")
+        axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        axes.axis("off")
+        self._axes = axes
+
+    def box(self, place: Rect, fill: str, line: str = "", line_width: float = 0.5) -> None:
+        """A plain rectangle, with an outline inside its edge if `line` is a colour."""
+        inset = line_width / 2 if line else 0
+        self._axes.add_patch(
+            Rectangle(
+                (place.x + inset, place.y + inset),
+                max(place.w - 2 * inset, 0.1),
+                max(place.h - 2 * inset, 0.1),
+                facecolor=fill,
+                edgecolor=line or "none",
+                linewidth=line_width if line else 0,
+            )
+        )
+
+    def tinted(self, place: Rect, tint: str) -> None:
+        """A rectangle with the colour and the pattern of a meaning."""
+        fill = TINTS[tint].light
+        self.box(place, fill)
+        hatch = _HATCHES.get(TINTS[tint].pattern)
+        if hatch and min(place.w, place.h) >= 4:
+            # Pattern lines lean away from the text, so they never lower its contrast.
+            pattern = "#FFFFFF" if text_on(fill) != "#FFFFFF" else "#000000"
+            self._axes.add_patch(
+                Rectangle(
+                    (place.x, place.y),
+                    place.w,
+                    place.h,
+                    facecolor="none",
+                    edgecolor=pattern,
+                    alpha=0.3,
+                    hatch=hatch,
+                    linewidth=0,
+                )
+            )
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        size: float,
+        *,
+        colour: str = LIGHT.text,
+        weight: str = "normal",
+        right: bool = False,
+        plate: str = "",
+    ) -> None:
+        """Words with their upper left (or right) corner at a point, on a plate of a colour."""
+        if plate:
+            extent = width_of(words, size, weight)
+            self.box(Rect(x - 1, y, extent + 2, size * 1.25), plate)
+        self._axes.text(
+            x,
+            y,
+            printable(words),
+            fontsize=size,
+            fontfamily=_FONT,
+            fontweight=weight,
+            color=colour,
+            ha="right" if right else "left",
+            va="top",
+            parse_math=False,
+        )
+
+
+def width_of(words: str, size: float, weight: str = "normal") -> float:
+    """Width of words in points."""
+    font = FontProperties(family=_FONT, size=size, weight=weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(printable(words), font, ismath=False)
+    return float(width)
+
+
+def fitted(words: str, room: float, size: float, weight: str = "normal") -> str:
+    """Words cut with an ellipsis to what fits; empty if fewer than three characters would."""
+    if width_of(words, size, weight) <= room:
+        return words
+    low, high = 0, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if width_of(words[:middle] + "…", size, weight) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return words[:low] + "…" if low >= 3 else ""
+
+
+def wrapped(words: str, room: float, size: float, weight: str = "normal") -> list[str]:
+    """Words as lines that fit, broken at blanks; a word too long for a line is cut."""
+    lines: list[str] = []
+    for word in words.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer, size, weight) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(word, room, size, weight))
+    return lines
+
+
+@cache
+def _charmap() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties(family=_FONT))).get_charmap())
+
+
+def printable(words: str) -> str:
+    """Words with a box for every control character and every one the font lacks."""
+    return "".join(
+        c if c.isprintable() and ord(c) in _charmap() else "\N{WHITE SQUARE}" for c in words
+    )
