@@ -80,7 +80,7 @@ def k_ps(snap: Source) -> Listing:
     rows = tree.rows[tree.kind[tree.rows] == PROCESS]
     tasks = state.tasks.iloc[rows].reset_index(drop=True)
     counts = _counts(state, tasks["koid"])
-    if not len(tasks) or counts["handles"].isna().all():
+    if not state.knows("handles") and counts["handles"].isna().all():
         raise missing(state, "k ps", "handles", "the handles of every process")
     frame = pd.concat([tasks[["koid", "name"]], counts.drop(columns="told")], axis=1)
     header = f"     id  #h:  {' '.join(HEADS)} [name]\n"

@@ -1,0 +1,90 @@
+"""Every golden, byte for byte, through the library's functions."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pandas as pd
+import pytest
+from support.shared import ROOT, goldens
+
+import magmem
+from magmem.errors import KernelError
+from magmem.listing import Listing
+from magmem.snapshot import Snapshot
+from magmem.tools.k_tasks import PS_KEY
+
+FOLDER = ROOT / "tests" / "goldens"
+
+
+def golden_commands() -> list[tuple[str, str, str, int, str]]:
+    """Folder, file, command, exit status and standard error of each line of commands.tsv."""
+    rows = []
+    for line in (FOLDER / "commands.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        folder, name, command, status, *error = line.split("\t")
+        stderr = "".join(error).encode().decode("unicode_escape")
+        rows.append((folder, name, command, int(status), stderr))
+    return rows
+
+
+@cache
+def machine(folder: str) -> Snapshot:
+    """The described machine of a golden folder."""
+    return Snapshot.load(goldens() / f"{folder}.json")
+
+
+def answer(snap: Snapshot, command: str) -> Listing:
+    """What the library's function for a command line gives."""
+    words = command.split()
+    options = "".join(word for word in words if word.startswith("-"))
+    unit = options.partition("units=")[2] or options.removeprefix("-u")
+    which = int(words[-1]) if words[-1].isdigit() else words[-1]
+    match words:
+        case ["ps", *_]:
+            return magmem.ps(snap, threads="-T" in words, units=options.partition("=")[2])
+        case ["vmaps", koid]:
+            return magmem.vmaps(snap, int(koid))
+        case ["vmos", koid]:
+            return magmem.vmos(snap, int(koid))
+        case ["kstats", *_, times]:
+            stamps = "-t" in words
+            return magmem.kstats(snap, timestamps=stamps, times=int(times), era="zx")
+        case ["memgraph", *_]:
+            return magmem.memgraph(snap, threads="t" in options, vmos="v" in options)
+        case ["k", "pmm", "arenas"]:
+            return magmem.pmm_arenas(snap)
+        case ["k", "zx", "ps"]:
+            return magmem.k_ps(snap)
+        case ["k", "zx", "ps", "help"]:
+            return Listing(PS_KEY, pd.DataFrame())
+        case ["k", "zx", "jobs"]:
+            return magmem.k_jobs(snap)
+        case ["k", "zx", "ht", koid]:
+            return magmem.k_ht(snap, int(koid))
+        case ["k", "zx", "asd", _]:
+            return magmem.asd(snap, which)
+        case ["k", "zx", "vmos", name, *_]:
+            return magmem.k_vmos(snap, int(name) if name.isdigit() else name, unit=unit)
+    raise ValueError(f"no function for {command}")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "command", "status", "stderr"),
+    golden_commands(),
+    ids=lambda value: value if isinstance(value, str) and "\n" not in value else "",
+)
+def test_function_prints_the_golden(
+    folder: str, name: str, command: str, status: int, stderr: str
+) -> None:
+    """Text, exit status and remarks of each function are those of the original tool."""
+    expected = (goldens() / folder / name).read_bytes().decode("utf-8")
+    if stderr.startswith("ERROR"):
+        with pytest.raises(KernelError) as failed:
+            answer(machine(folder), command)
+        assert (expected, status) == ("", 1)
+        assert stderr.splitlines()[0] == f"ERROR: {failed.value}"
+        return
+    listing = answer(machine(folder), command)
+    assert listing.text == expected
+    assert listing.exit_status == status
+    assert "".join(f"{line}\n" for line in listing.warnings) == stderr
