@@ -20,7 +20,6 @@ from magmem.snapshot.schema import TEXT
 __all__ = [
     "Place",
     "addresses",
-    "all_missing",
     "check_choices",
     "check_names",
     "check_unique",
@@ -42,11 +41,6 @@ def integers(values: Sequence[int | None] | np.ndarray[Any, Any]) -> Any:
     mask = np.fromiter((value is None for value in values), bool, len(values))
     filled = [value or 0 for value in values] if mask.any() else values
     return pd.arrays.IntegerArray(np.array(filled, dtype=np.int64), mask)
-
-
-def all_missing(rows: int) -> Any:
-    """An ``Int64`` array in which nothing is known."""
-    return pd.arrays.IntegerArray(np.zeros(rows, np.int64), np.ones(rows, bool))
 
 
 def texts(values: Sequence[str | None]) -> Any:

@@ -1,0 +1,92 @@
+"""`read_capture`: any capture, its kind detected from the content, several of them merged."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from os import PathLike
+
+import pandas as pd
+
+from magmem.captures.detect import KINDS, kind_of
+from magmem.captures.json_text import Note
+from magmem.captures.source import Source, load_source, readable_text
+from magmem.errors import CaptureError
+from magmem.snapshot import TABLES, Snapshot
+
+__all__ = ["read_capture"]
+
+
+def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
+    """Read captures of one machine state into a snapshot.
+
+    Parameters
+    ----------
+    *sources : str or path
+        Each a file, ``-`` for standard input, or the name of a dataset that ships; a file that
+        exists wins over a dataset. Files may be packed by gzip. Several sources are merged by
+        koid and address; where they contradict each other the notes table says so.
+    name : str
+        What to call the state; empty for what the capture calls itself.
+
+    Returns
+    -------
+    Snapshot
+        Its `coverage`, `sources` and `notes` say what is known, whence, and what was repaired.
+
+    Raises
+    ------
+    CaptureError
+        A source is missing, damaged or of no known kind; names the file and line or record.
+    TypeError
+        No source is given.
+
+    Examples
+    --------
+    >>> import magmem
+    >>> magmem.read_capture("small-machine").root_job_koid
+    1028
+    """
+    if not sources:
+        raise TypeError("read_capture needs a file, a dataset name or -")
+    snapshots = [_read(load_source(source)) for source in sources]
+    if len(snapshots) > 1:
+        from magmem.captures.merge import merge
+
+        return merge(snapshots, name)
+    return dataclasses.replace(snapshots[0], name=name) if name else snapshots[0]
+
+
+def _read(source: Source) -> Snapshot:
+    kind = kind_of(source)
+    if kind == "machine":
+        from magmem.captures.machine import parse_machine
+
+        return parse_machine(source.data, source.name)
+    if kind == "memgraph":
+        from magmem.captures.memgraph import parse_memgraph
+
+        return parse_memgraph(source.data, source.name)
+    if kind == "ffx":
+        from magmem.captures.ffx import parse_ffx
+
+        return parse_ffx(source.data, source.name)
+    from magmem.captures.transcript import read_transcript
+
+    text, notes = readable_text(source)
+    try:
+        snap: Snapshot = read_transcript(text, source.name)
+    except CaptureError as error:
+        if error.place:
+            raise
+        expected = f"{KINDS}, or {error.expected}"
+        raise CaptureError(source.name, "", expected, error.found) from None
+    return _with_notes(snap, notes)
+
+
+def _with_notes(snap: Snapshot, notes: Sequence[Note]) -> Snapshot:
+    if not notes:
+        return snap
+    columns = zip(("kind", "source", "place", "message"), zip(*notes, strict=True), strict=True)
+    frame = TABLES["notes"].frame({key: list(values) for key, values in columns})
+    return dataclasses.replace(snap, notes=pd.concat([snap.notes, frame], ignore_index=True))
