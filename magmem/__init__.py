@@ -26,6 +26,11 @@ _EXPORTS = {
     # captures
     "read_capture": "magmem.captures",
     "info": "magmem.captures.info",
+    # this Linux machine
+    "capture_linux": "magmem.linux.capture",
+    "linux_ledger": "magmem.accounting.linux_ledger",
+    "redact": "magmem.linux.redaction",
+    "top": "magmem.linux.top",
     # the guide's tools
     "asd": "magmem.tools.asd",
     "k_ht": "magmem.tools.k_tasks",

@@ -14,7 +14,10 @@ from magmem.captures.source import Source, load_source, readable_text
 from magmem.errors import CaptureError
 from magmem.snapshot import TABLES, Snapshot
 
-__all__ = ["read_capture"]
+__all__ = ["LIVE", "read_capture"]
+
+LIVE = "live"
+"""The source that is this Linux machine itself."""
 
 
 def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
@@ -25,7 +28,9 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
     *sources : str or path
         Each a file, ``-`` for standard input, or the name of a dataset that ships; a file that
         exists wins over a dataset. Files may be packed by gzip. Several sources are merged by
-        koid and address; where they contradict each other the notes table says so.
+        koid and address; where they contradict each other the notes table says so. The word
+        ``live`` is this Linux machine, as `magmem.capture_linux` sees it now; a file of that name
+        is ``./live``.
     name : str
         What to call the state; empty for what the capture calls itself.
 
@@ -49,12 +54,20 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
     """
     if not sources:
         raise TypeError("read_capture needs a file, a dataset name or -")
-    snapshots = [_read(load_source(source)) for source in sources]
+    snapshots = [_read_one(source) for source in sources]
     if len(snapshots) > 1:
         from magmem.captures.merge import merge
 
         return merge(snapshots, name)
     return dataclasses.replace(snapshots[0], name=name) if name else snapshots[0]
+
+
+def _read_one(source: str | PathLike[str]) -> Snapshot:
+    if source == LIVE:
+        from magmem.linux.capture import capture_linux
+
+        return capture_linux()
+    return _read(load_source(source))
 
 
 def _read(source: Source) -> Snapshot:

@@ -28,6 +28,9 @@ COMMANDS = {
     "kstats": "magmem.cli.guide:kstats",
     "memgraph": "magmem.cli.guide:memgraph",
     "treemap": "magmem.cli.treemap:treemap",
+    "capture": "magmem.cli.live:capture",
+    "top": "magmem.cli.live:top",
+    "linux-ledger": "magmem.cli.live:linux_ledger",
     "completion": "magmem.cli.completion:completion",
 }
 """Subcommand name to ``module:function`` of its click command."""

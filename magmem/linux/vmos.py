@@ -1,0 +1,175 @@
+"""Which VMO stands behind each mapping, and the rows of the vmos table.
+
+- A file, a memfd, shared memory: one VMO by device and inode, whoever maps it.
+- Anonymous memory (``[heap]``, ``[stack]``, unnamed): a VMO of its own for each mapping.
+- A private mapping of a file with pages of its own: a clone of the file's VMO.
+- What the kernel maps into every process (``[vdso]``): one VMO, with wired pages.
+- Device memory: a physical VMO, which is no RAM.
+
+Names are file names without folders, at most 31 bytes; the id is the path. Koids are made up, as
+Linux has none: `VMO_KOID` and up, in the order in which VMOs are met.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from magmem.linux.procfs import shown
+
+__all__ = ["PAGE", "VMO_KOID", "Vmo", "Vmos"]
+
+VMO_KOID = 20_000_000
+"""The koid of the first VMO less one; pids end far below (at 4,194,304)."""
+
+PAGE = 4096
+"""Bytes of a page of the snapshot's tables."""
+
+MAX_BYTES = 1 << 62
+
+SHARED_BY_ALL = {"[vdso]", "[vvar]", "[vvar_vclock]", "[vectors]", "[sigpage]"}
+
+_DRIVER = re.compile(r"/dev/(?!shm/|zero|hugepages/)|socket:|anon_inode:")
+_DELETED = " (deleted)"
+
+
+@dataclass(slots=True)
+class Vmo:
+    """A row of the vmos table in the making; fields as there."""
+
+    id: str
+    name: str
+    size_bytes: int
+    koid: int
+    kind: str = "paged"
+    parent: int | None = None
+    parent_offset_bytes: int | None = None
+    pages_are_wired: bool = False
+    pages_known: bool = False
+    reported_committed_bytes: int | None = None
+
+
+class Vmos:
+    """The VMOs met so far.
+
+    Parameters
+    ----------
+    page_bytes : int
+        Bytes of a page of the machine.
+
+    Attributes
+    ----------
+    rows : list of Vmo
+        In the order of the table.
+    """
+
+    def __init__(self, page_bytes: int = PAGE) -> None:
+        self.page_bytes = page_bytes
+        self.rows: list[Vmo] = []
+        self._row_of: dict[tuple[str, int | str], int] = {}
+        self._ids: set[str] = set()
+
+    def add(
+        self, vmo_id: str, name: str, size_bytes: int, *, is_kernel: bool = False, **more: Any
+    ) -> int:
+        """A new VMO; returns its row. The kernel's own have koid 0."""
+        unique, count = vmo_id, 1
+        while unique in self._ids:
+            count += 1
+            unique = f"{vmo_id}#{count}"
+        self._ids.add(unique)
+        koid = 0 if is_kernel else VMO_KOID + len(self.rows) + 1
+        self.rows.append(Vmo(unique, name, size_bytes, koid, **more))
+        return len(self.rows) - 1
+
+    def file(self, device: str, inode: int, path: str, reach_bytes: int) -> int:
+        """The VMO of a file; it is at least as large as anybody's mapping of it reaches."""
+        row = self._row_of.get((device, inode))
+        if row is None:
+            wired = bool(_DRIVER.match(path))
+            row = self.add(path or f"{device}:{inode}", _short(path), 0, pages_are_wired=wired)
+            self._row_of[device, inode] = row
+        self.rows[row].size_bytes = max(self.rows[row].size_bytes, reach_bytes)
+        return row
+
+    def file_row(self, device: str, inode: int) -> int | None:
+        """The row of a file met before."""
+        return self._row_of.get((device, inode))
+
+    def rows_of_devices(self, devices: set[str]) -> set[int]:
+        """The rows of all files on some devices."""
+        return {row for (device, _), row in self._row_of.items() if device in devices}
+
+    def mapped(
+        self, pid: int, start: int, name: str, device: str, inode: int, offset_bytes: int,
+        size_bytes: int, flags: str,
+    ) -> tuple[int, int, bool]:  # fmt: skip
+        """The VMO behind a mapping, where in it the mapping begins (bytes), and if it is new.
+
+        Parameters
+        ----------
+        pid, start : int
+            Whose mapping, and at which address: part of the id of anonymous VMOs.
+        name, device, inode, offset_bytes, size_bytes, flags
+            As `Mappings` has them.
+        """
+        offset_bytes -= offset_bytes % PAGE
+        reach = offset_bytes + size_bytes
+        if inode and reach < MAX_BYTES and not name.startswith("anon_inode:"):
+            row = self.file(device, inode, name, reach)
+            if _is_device(flags):
+                self.rows[row].kind, self.rows[row].pages_are_wired = "physical", False
+            return row, offset_bytes, False
+        kind = "physical" if _is_device(flags) else "paged"
+        if name in SHARED_BY_ALL:
+            key = (name, size_bytes)
+            if key not in self._row_of:
+                self._row_of[key] = self.add(
+                    name, name, size_bytes, kind=kind, pages_are_wired=kind == "paged"
+                )
+            return self._row_of[key], 0, False
+        short = _short(name) or "[anon]"
+        wired = name.startswith("anon_inode:")
+        vmo_id = f"{short}/{pid}/{start:x}"
+        row = self.add(vmo_id, short, size_bytes, kind=kind, pages_are_wired=wired)
+        return row, 0, True
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The columns of the vmos table."""
+        rows = self.rows
+        return {
+            "id": [row.id for row in rows],
+            "koid": [row.koid for row in rows],
+            "kind": [row.kind for row in rows],
+            "name": [row.name for row in rows],
+            "size_bytes": [row.size_bytes for row in rows],
+            "is_clone": [row.parent is not None for row in rows],
+            "parent": [row.parent for row in rows],
+            "parent_koid": [None if row.parent is None else rows[row.parent].koid for row in rows],
+            "parent_offset_bytes": [row.parent_offset_bytes for row in rows],
+            "pages_are_wired": [row.pages_are_wired for row in rows],
+            "pages_known": [row.pages_known for row in rows],
+            "reported_committed_bytes": [row.reported_committed_bytes for row in rows],
+        }
+
+
+@lru_cache(maxsize=4096)
+def _is_device(flags: str) -> bool:
+    """Whether VmFlags tell of memory without page frames: devices, the kernel's clock pages."""
+    return not {"pf", "io"}.isdisjoint(flags.split())
+
+
+@lru_cache(maxsize=4096)
+def _short(path: str) -> str:
+    """A VMO's name: the last part of a path, without what the kernel adds to nameless files."""
+    if not path.startswith("/"):
+        return shown(path, 31)
+    bare = path.removesuffix(_DELETED)
+    if bare == "/dev/zero" and bare != path:
+        return "shared anonymous"
+    if bare.startswith(("/memfd:", "/SYSV", "/[aio]")):
+        return shown(bare[1:], 31)
+    name = bare.rpartition("/")[2]
+    return shown(name + path[len(bare) :], 31)
