@@ -28,13 +28,15 @@ LONGEST = 8
 _HATCHES = {"solid": "", "hatch": "///", "dots": "..", "outline": ""}
 
 
-def draw(picture: PagePicture, *, dark: bool) -> Figure:
+def draw(picture: PagePicture, *, title: str, dark: bool) -> Figure:
     """The figure of a page picture."""
     theme = DARK if dark else LIGHT
     lanes = [_lanes(row) for row in picture.rows]
+    axis = [_Axis(row.runs) for row in picture.rows]
+    across = max([24.0, *(one.width for one in axis)])
     heights = [1.9 + 0.62 * len(lane) for lane in lanes]
     columns = len(picture.processes)
-    width = SQUARES + 2 + 3.2 * columns
+    width = across + 1.5 + 3.2 * columns
     rows_height = sum(heights)
     head = 1.0 + max((len(_short(name)) for _, name in picture.processes), default=0) * 0.36
     inch = 9.6 / (SQUARES + 12)
@@ -45,14 +47,16 @@ def draw(picture: PagePicture, *, dark: bool) -> Figure:
     axes.set_ylim(rows_height + 2.2, -head)
     axes.set_aspect("equal")
     axes.axis("off")
-    _columns(axes, picture, theme, rows_height)
+    _columns(axes, picture, across + 1.5, theme, rows_height)
     names = dict(picture.processes)
     top = 0.0
-    for row, lane, height in zip(picture.rows, lanes, heights, strict=True):
-        _row(axes, row, lane, top, names, theme)
-        _cells(axes, picture, row, top + 1.0 + 0.62 * len(lane), theme)
+    for row, lane, one, height in zip(picture.rows, lanes, axis, heights, strict=True):
+        _row(axes, row, lane, one, top, names, theme)
+        _cells(axes, picture, row, (across + 1.5, top + 1.0 + 0.62 * len(lane)), theme)
         top += height
     _legend(axes, picture, rows_height + 0.9, theme)
+    if title:
+        axes.text(0, 0.35 - head, title, fontsize=9.5, weight="bold", va="top", color=theme.text)
     return figure
 
 
@@ -60,12 +64,12 @@ def _row(
     axes: Any,
     row: VmoRow,
     lanes: list[list[Window]],
+    axis: _Axis,
     top: float,
     names: dict[int | None, str],
     theme: Theme,
 ) -> None:
     axes.text(0, top + 0.45, row.label, fontsize=8, va="center", color=theme.text)
-    axis = _Axis(row.runs)
     y = top + 0.85
     for lane in lanes:
         for window in lane:
@@ -120,15 +124,17 @@ def _run(axes: Any, run: PageRun, axis: _Axis, y: float, theme: Theme) -> None:
     )
 
 
-def _cells(axes: Any, picture: PagePicture, row: VmoRow, y: float, theme: Theme) -> None:
+def _cells(
+    axes: Any, picture: PagePicture, row: VmoRow, place: tuple[float, float], theme: Theme
+) -> None:
     mapped = {window.koid for window in row.windows if window.perms}
     held = {window.koid for window in row.windows if not window.perms}
     for number, (koid, _) in enumerate(picture.processes):
         words = "\n".join(word for word, who in (("maps", mapped), ("handle", held)) if koid in who)
-        x = SQUARES + 2 + 3.2 * number
+        x = place[0] + 3.2 * number
         axes.text(
             x + 1.4,
-            y + 0.35,
+            place[1] + 0.35,
             words or "–",
             fontsize=5.5,
             ha="center",
@@ -137,9 +143,9 @@ def _cells(axes: Any, picture: PagePicture, row: VmoRow, y: float, theme: Theme)
         )
 
 
-def _columns(axes: Any, picture: PagePicture, theme: Theme, height: float) -> None:
+def _columns(axes: Any, picture: PagePicture, left: float, theme: Theme, height: float) -> None:
     for number, (_, name) in enumerate(picture.processes):
-        x = SQUARES + 2 + 3.2 * number
+        x = left + 3.2 * number
         axes.add_patch(
             Rectangle(
                 (x, -0.1), 2.8, height + 0.1, facecolor=theme.surface, edgecolor=theme.line, lw=0.4
@@ -233,6 +239,7 @@ class _Axis:
         self.end = [run.end for run in runs]
         self.left = [sum(widths[:number]) for number in range(len(runs))]
         self.widths = widths
+        self.width = sum(widths)
 
     def at(self, page: int) -> float:
         """The left edge of a page; beyond the last page, the right end."""

@@ -106,11 +106,11 @@ class PagePicture:
         columns = ["koid", "name", "first_page", "page_count", "tint", "said"]
         return pd.DataFrame(records, columns=columns)
 
-    def figure(self, *, dark: bool = False) -> Figure:
-        """The picture as a matplotlib figure (150 dpi, at least 12 cm wide)."""
+    def figure(self, title: str = "", *, dark: bool = False) -> Figure:
+        """The picture as a matplotlib figure (150 dpi, at least 12 cm wide); `title` says it."""
         from magmem.pictures.drawing import draw
 
-        return draw(self, dark=dark)
+        return draw(self, title=title, dark=dark)
 
     def _window(self, window: Window, row: VmoRow) -> str:
         who = dict(self.processes)[window.koid]
