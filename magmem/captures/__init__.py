@@ -11,7 +11,6 @@ from typing import Any
 
 _EXPORTS = {
     "read_capture": "magmem.captures.read",
-    "info": "magmem.captures.info",
     "dump_machine": "magmem.captures.machine",
     "load_machine": "magmem.captures.machine",
     "parse_machine": "magmem.captures.machine",
