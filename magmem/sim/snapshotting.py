@@ -5,6 +5,9 @@ Cost grows with objects, mappings and runs, never with pages.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,15 +47,15 @@ def snapshot(machine: Machine, name: str) -> Snapshot:
     row_of = {vmo: row for row, vmo in enumerate(vmos)}
     aspaces = [machine.kernel.aspace]
     aspaces += [p.aspace for p in machine.processes_by_koid.values() if p.aspace is not None]
-    regions, space_rows, depths = _walk(aspaces)
+    layout = _walk(aspaces)
     milliseconds = machine.clock_ms
     tables = {
         "tasks": _tasks(machine),
-        "aspaces": _aspaces(machine, aspaces, space_rows),
-        "regions": _regions(machine, regions, space_rows, depths, row_of),
+        "aspaces": _aspaces(machine, aspaces, layout),
+        "regions": _regions(machine, layout, row_of),
         "vmos": _vmos(machine, vmos, row_of),
         "pages": _pages(vmos),
-        "entries": _entries(regions),
+        "entries": _entries(layout),
         "handles": _handles(machine, row_of),
         "arenas": _arenas(machine),
         "kmem": {"timestamp": [machine.time], **_one_row(vars(machine.kmem))},
@@ -91,31 +94,45 @@ def _addresses(machine: Machine, serials: npt.ArrayLike) -> npt.NDArray[np.uint6
     return np.uint64(machine.heap.base) + (serial << np.uint64(4))
 
 
-def _walk(aspaces: list[AddressSpace]) -> tuple[list[Vmar | Mapping], list[int], list[int]]:
-    """Every region in depth-first order, with the row of its address space and its depth."""
-    regions: list[Vmar | Mapping] = []
-    space_rows: list[int] = []
-    depths: list[int] = []
+@dataclass
+class Layout:
+    """Every region of every address space, in depth-first order, told apart by kind."""
+
+    space_rows: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    regions: list[Vmar | Mapping] = field(default_factory=list)
+    vmars: list[Vmar] = field(default_factory=list)
+    vmar_rows: list[int] = field(default_factory=list)
+    mappings: list[Mapping] = field(default_factory=list)
+    mapping_rows: list[int] = field(default_factory=list)
+
+
+def _walk(aspaces: list[AddressSpace]) -> Layout:
+    layout = Layout()
+    regions, depths = layout.regions, layout.depths
+    mapping_rows, mappings = layout.mapping_rows, layout.mappings
     for row, aspace in enumerate(aspaces):
         before = len(regions)
-        regions.append(aspace.root)
-        depths.append(0)
-        _walk_below(aspace.root, regions, depths)
-        space_rows += [row] * (len(regions) - before)
-    return regions, space_rows, depths
-
-
-def _walk_below(root: Vmar, regions: list[Vmar | Mapping], depths: list[int]) -> None:
-    stack = [iter(root.children)]
-    while stack:
-        for child in stack[-1]:
-            regions.append(child)
-            depths.append(len(stack))
-            if not isinstance(child, Mapping):
-                stack.append(iter(child.children))
+        stack: list[Iterator[Vmar | Mapping]] = [iter([aspace.root])]
+        while stack:
+            depth = len(stack) - 1
+            for region in stack[-1]:
+                if isinstance(region, Mapping):
+                    mapping_rows.append(len(regions))
+                    mappings.append(region)
+                    regions.append(region)
+                    depths.append(depth)
+                    continue
+                layout.vmar_rows.append(len(regions))
+                layout.vmars.append(region)
+                regions.append(region)
+                depths.append(depth)
+                stack.append(iter(region.children))
                 break
-        else:
-            stack.pop()
+            else:
+                stack.pop()
+        layout.space_rows += [row] * (len(regions) - before)
+    return layout
 
 
 def _tasks(machine: Machine) -> Columns:
@@ -146,12 +163,12 @@ def _tasks(machine: Machine) -> Columns:
     }
 
 
-def _aspaces(machine: Machine, aspaces: list[AddressSpace], space_rows: list[int]) -> Columns:
+def _aspaces(machine: Machine, aspaces: list[AddressSpace], layout: Layout) -> Columns:
     koids = [aspace.koid for aspace in aspaces]
     addr = _addresses(machine, [max(aspace.serial, 0) for aspace in aspaces])
     addr[0] = KERNEL_ASPACE_ADDR
     # Every region holds a reference to its address space, and so does every kernel thread.
-    references = 1 + np.bincount(space_rows, minlength=len(aspaces))
+    references = 1 + np.bincount(layout.space_rows, minlength=len(aspaces))
     references[0] += machine.kernel.thread_count
     return {
         "kind": _codes([int(koid != 0) for koid in koids]),
@@ -165,21 +182,25 @@ def _aspaces(machine: Machine, aspaces: list[AddressSpace], space_rows: list[int
     }
 
 
-def _regions(
-    machine: Machine,
-    regions: list[Vmar | Mapping],
-    space_rows: list[int],
-    depths: list[int],
-    row_of: dict[Vmo, int],
-) -> Columns:
-    rows = len(regions)
-    at = np.array([row for row, r in enumerate(regions) if isinstance(r, Mapping)], np.int64)
-    mappings = [region for region in regions if isinstance(region, Mapping)]
-    vmar = np.ones(rows, bool)
-    vmar[at] = False
-    vmars = [region for region in regions if not isinstance(region, Mapping)]
+def _regions(machine: Machine, layout: Layout, row_of: dict[Vmo, int]) -> Columns:
+    mappings, vmars = layout.mappings, layout.vmars
+    rows = len(layout.regions)
+    at = np.array(layout.mapping_rows, np.int64)
+    vmar = np.zeros(rows, bool)
+    vmar[layout.vmar_rows] = True
+    space_rows = np.array(layout.space_rows, np.int64)
+    base, size, serial, reference = np.zeros((4, rows), np.uint64)
+    base[at] = [mapping.base for mapping in mappings]
+    size[at] = [mapping.size_bytes for mapping in mappings]
+    serial[at] = [mapping.serial for mapping in mappings]
+    base[vmar] = [region.base for region in vmars]
+    size[vmar] = [region.size_bytes for region in vmars]
+    serial[vmar] = [max(region.serial, 0) for region in vmars]
+    reference[vmar] = [1 + (region.held or region.handle_count > 0) for region in vmars]
+    # Where the kernel keeps a pointer to a VMAR of its own, it keeps one to the mappings in it.
+    reference[at] = [1 + mapping.vmar.held for mapping in mappings]
 
-    def spread(values: list[int]) -> Any:
+    def spread(values: Any) -> Any:
         column = np.zeros(rows, np.int64)
         column[at] = values
         return _ints(column, vmar)
@@ -189,28 +210,25 @@ def _regions(
     perms = np.full(rows, pd.NA, dtype=object)
     masks = np.array([mapping.mask for mapping in mappings], np.int64)
     perms[at] = _PERMS[masks]
-    user = np.array(space_rows)[at] != 0
-    flags = _MMU_FLAGS[masks] | user * 4
+    flags = _MMU_FLAGS[masks] | (space_rows[at] != 0) * 4
     flags |= np.array([mapping.cache for mapping in mappings], np.int64)
-    addr = _addresses(machine, [max(region.serial, 0) for region in regions])
+    addr = _addresses(machine, serial)
     addr[0] = KERNEL_VMAR_ADDR
-    reference = np.ones(rows, np.int64)
-    reference[vmar] += [region.held or region.handle_count > 0 for region in vmars]
-    reference[at] += [mapping.vmar.held for mapping in mappings]
+    first = np.array([mapping.vmo_first for mapping in mappings], np.int64)
     return {
-        "aspace": np.array(space_rows, np.int64),
-        "depth": np.array(depths, np.int64),
+        "aspace": space_rows,
+        "depth": np.array(layout.depths, np.int64),
         "kind": (~vmar).astype(np.int8),
-        "base": np.array([region.base for region in regions], np.uint64),
-        "size_bytes": np.array([region.size_bytes for region in regions], np.int64),
+        "base": base,
+        "size_bytes": size.astype(np.int64),
         "name": names,
         "addr": addr,
-        "ref": reference,
+        "ref": reference.astype(np.int64),
         "vmo": spread([row_of[mapping.vmo] for mapping in mappings]),
-        "vmo_offset_bytes": spread([mapping.vmo_first * PAGE_BYTES for mapping in mappings]),
+        "vmo_offset_bytes": spread(first * PAGE_BYTES),
         "perms": perms,
-        "arch_mmu_flags": spread(flags.tolist()),
-        "map_seq": spread([mapping.serial for mapping in mappings]),
+        "arch_mmu_flags": spread(flags),
+        "map_seq": spread(serial[at]),
     }
 
 
@@ -247,8 +265,8 @@ def _vmos(machine: Machine, vmos: list[Vmo], row_of: dict[Vmo, int]) -> Columns:
 def _pages(vmos: list[Vmo]) -> Columns:
     """Committed runs; parts that lie apart only in physical memory are one run here."""
     owner = np.repeat(np.arange(len(vmos)), [len(vmo.pages.starts) for vmo in vmos])
-    first = np.array([page for vmo in vmos for page in vmo.pages.starts], np.int64)
-    end = np.array([page for vmo in vmos for page in vmo.pages.ends], np.int64)
+    first = np.array(_chained([vmo.pages.starts for vmo in vmos]), np.int64)
+    end = np.array(_chained([vmo.pages.ends for vmo in vmos]), np.int64)
     begins = np.ones(len(first), bool)
     begins[1:] = (owner[1:] != owner[:-1]) | (first[1:] != end[:-1])
     ends = np.append(begins[1:], True)[: len(begins)]
@@ -259,20 +277,28 @@ def _pages(vmos: list[Vmo]) -> Columns:
     }
 
 
-def _entries(regions: list[Vmar | Mapping]) -> Columns:
-    installed = [
-        (row, region.entries)
-        for row, region in enumerate(regions)
-        if isinstance(region, Mapping) and region.entries is not None
-    ]
-    rows = np.array([row for row, _ in installed], np.int64)
-    first = np.array([page for _, entries in installed for page in entries.starts], np.int64)
-    end = np.array([page for _, entries in installed for page in entries.ends], np.int64)
+def _entries(layout: Layout) -> Columns:
+    rows: list[int] = []
+    lengths: list[int] = []
+    first: list[int] = []
+    end: list[int] = []
+    for row, mapping in zip(layout.mapping_rows, layout.mappings, strict=True):
+        entries = mapping.entries
+        if entries is not None:
+            rows.append(row)
+            lengths.append(len(entries.starts))
+            first += entries.starts
+            end += entries.ends
+    begins = np.array(first, np.int64)
     return {
-        "region": np.repeat(rows, [len(entries.starts) for _, entries in installed]),
-        "first_page": first,
-        "page_count": end - first,
+        "region": np.repeat(np.array(rows, np.int64), lengths),
+        "first_page": begins,
+        "page_count": np.array(end, np.int64) - begins,
     }
+
+
+def _chained(lists: list[list[int]]) -> list[int]:
+    return list(chain.from_iterable(lists))
 
 
 def _handles(machine: Machine, row_of: dict[Vmo, int]) -> Columns:
