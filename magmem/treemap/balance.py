@@ -48,8 +48,7 @@ class Balance:
     """
 
     def __init__(self, facts: Facts, charges: Charges, whole: bool) -> None:
-        self.rows = charges.rows
-        vmos = facts.snap.vmos
+        self.rows, self.whole = charges.rows, whole
         committed = np.where(facts.committed_known, facts.committed_bytes, 0)
         charged = charges.rows.plus(charges.rest)
         scaled, scale = scale_exactly(
@@ -72,8 +71,7 @@ class Balance:
         nobody = np.full(len(vmo), NOBODY, np.int64)
         self.rest = charges.rest.plus(Rows(nobody, vmo, amount, divisor, tints[group]))
         self.group: Ints = np.concatenate([charges.group, group])
-        wired = vmos["pages_are_wired"].fillna(False).to_numpy(dtype=bool)
-        self.wired_bytes = int(committed[wired].sum())
+        self.wired_bytes = int(committed[facts.wired].sum())
 
 
 def _mapped_by_user(facts: Facts) -> Bools:
@@ -98,7 +96,8 @@ def _group(facts: Facts, mapped: Bools) -> Ints:
     held = np.zeros(len(vmos), dtype=bool)
     held[integers(handles["vmo"].dropna())] = True
     kernels = (vmos["koid"] == 0).fillna(False).to_numpy(dtype=bool) | facts.snap.knows("handles")
-    return np.select([mapped, held, kernels], [4, 0, 1], 2).astype(np.int64)
+    by_user = 4 if facts.snap.knows("processes") else 5
+    return np.select([mapped, held, kernels], [by_user, 0, 1], 2).astype(np.int64)
 
 
 def _reduced(scaled: Numbers, scale: int) -> tuple[Numbers, Numbers]:

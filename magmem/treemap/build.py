@@ -57,6 +57,8 @@ def build(snap: Snapshot, by: str, rule: str) -> Built:
     if by == "vmo" and not len(snap.vmos):
         raise MissingData("the treemap by VMO", "VMOs", "the VMOs of the processes")
     facts = Facts(snap)
+    physical = Physical.of(snap)
+    guess = facts.guess_wired(physical.vmo_bytes)
     charges = RULES[rule](facts)
     reported = Reported.beside(facts, charges)
     balance = Balance(facts, charges.without(reported.rows), whole=not len(reported.rows))
@@ -68,7 +70,6 @@ def build(snap: Snapshot, by: str, rule: str) -> Built:
         nodes.add_by_vmo(top, balance)
     else:
         nodes.add_by_process(top, balance, reported)
-    physical = Physical.of(snap)
     closing = _Closing(draft, snap, physical, balance)
     closing.close_vmos(top)
     closing.close_root(root)
@@ -78,7 +79,7 @@ def build(snap: Snapshot, by: str, rule: str) -> Built:
     over = closing.over_bytes
     return Built(
         tree,
-        (*closing.remarks, *reported.remarks()),
+        (*closing.remarks, *reported.remarks(), *([guess] if guess else [])),
         int(over) if over.denominator == 1 else over,
     )
 
@@ -115,6 +116,8 @@ class _Closing:
     def _why(self) -> str:
         if self.snap.sources["rounded"].any():
             return "The capture's sizes are printed rounded."
+        if not self.balance.whole:
+            return "The rule charges some pages several times, or the capture contradicts itself."
         if self.snap.vmos["pages_are_wired"].isna().any():
             return "Pages of VMOs such as the vDSO may be wired; the capture does not say."
         return "The capture's own figures contradict each other."
@@ -148,7 +151,7 @@ class _Closing:
                 excess = format_size(int(-left))
                 self.remarks.append(f"The parts exceed physical memory by {excess}. {self._why()}")
         else:
-            missing.insert(0, "the total of physical memory")
+            missing = ["how much physical memory there is, and its other uses"]
         if missing:
             self.remarks.append(f"Not in this capture: {', '.join(missing)}.")
 

@@ -22,7 +22,7 @@ from magmem.accounting.rules import RULES as ACCOUNTING_RULES
 from magmem.accounting.sharing import disjoint, share
 from magmem.snapshot import PAGE_BYTES
 from magmem.treemap.facts import Facts
-from magmem.treemap.numbers import Ints
+from magmem.treemap.numbers import Ints, Numbers, sum_exactly
 from magmem.treemap.rows import (
     GROUPS,
     HANDLE,
@@ -190,19 +190,17 @@ def _pairs(process: Any, vmo: Any) -> Ints:
 def _divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int) -> tuple[Ints, Rows]:
     """Ranges of pages as bytes of (row, VMO), each page divided by the rows that have it."""
     begin = disjoint(row, begin, end, int(end.max(initial=0)))
-    pair = row * max(vmos, 1) + vmo
-    shares = share(begin, end, vmo, vmos, pair)
-    # Ranges in very many parts come summed, as a fraction for each pair.
-    summed = [(at, pages * PAGE_BYTES) for at, pages in shares.extra.items()]
-    pair = np.concatenate((pair[shares.query], np.array([at for at, _ in summed], np.int64)))
-    amount = _wide(shares.pages * PAGE_BYTES, [size.numerator for _, size in summed])
-    divisor = _wide(shares.sharers, [size.denominator for _, size in summed])
-    row, vmo = np.divmod(pair, max(vmos, 1))
+    pairs, pair = np.unique(row * max(vmos, 1) + vmo, return_inverse=True)
+    bytes_of = share(begin, end, vmo, vmos, pair).amounts(pair, len(pairs))
+    at: Ints = bytes_of.row
+    amount: Numbers = bytes_of.numerator
+    divisor: Numbers = bytes_of.share
+    if sum_exactly(amount, divisor) != bytes_of.total:
+        # Some ranges are cut into too many parts to list: then each pair has one sum.
+        at = np.arange(len(pairs))
+        amount, divisor = (
+            np.array([getattr(size, part) for size in bytes_of.fractions], dtype=object)
+            for part in ("numerator", "denominator")
+        )
+    row, vmo = np.divmod(pairs[at], max(vmos, 1))
     return row, Rows(row, vmo, amount, divisor, np.zeros_like(row))
-
-
-def _wide(numbers: Ints, more: list[int]) -> Any:
-    """Integers of any length as one column, int64 where they fit."""
-    if all(number < 2**62 for number in more):
-        return np.concatenate((numbers, np.array(more, np.int64)))
-    return np.concatenate((numbers.astype(object), np.array(more, object)))

@@ -6,6 +6,8 @@ arrays are as long as the table they describe; sizes are bytes.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from magmem.accounting.kernel import integers, view_of
@@ -14,6 +16,9 @@ from magmem.treemap.numbers import Ints
 from magmem.treemap.rows import NOBODY, Bools
 
 __all__ = ["Facts"]
+
+_KERNEL_IMAGE: Final = (r"vdso/.*|userboot", r"bootfs|ramdisk")
+"""Names of VMOs made from the kernel image; the first are on every machine."""
 
 
 class Facts:
@@ -39,10 +44,32 @@ class Facts:
         self._by_koid = np.argsort(self.koids, kind="stable")
         awake = (tasks["state"].isna() | (tasks["state"] == "running")).to_numpy()
         self.running: Bools = (tasks["kind"] == "process").to_numpy() & awake
+        self.wired: Bools = vmos["pages_are_wired"].fillna(False).to_numpy(dtype=bool)
         owner = snap.aspaces["process_koid"]
         user = owner.notna().to_numpy()
         self.process_of_aspace: Ints = np.full(len(owner), NOBODY, np.int64)
         self.process_of_aspace[user] = self.task_rows(integers(owner)[user])
+
+    def guess_wired(self, vmo_bytes: int | None) -> str:
+        """Take VMOs of the kernel image as wired where the capture does not say, but shows it.
+
+        Their pages are wired (reference/kernel.md "VMOs"), so they are not in the kernel's VMO
+        total. If all VMOs together exceed that total and the capture does not tell which pages are
+        wired, these VMOs are taken out of it. Returns a remark; empty if nothing was taken.
+        """
+        unsure = self.snap.vmos["pages_are_wired"].isna().to_numpy(dtype=bool)
+        unsure = unsure & (self.committed_bytes > 0)
+        names = self.snap.vmos["name"].fillna("")
+        guessed: set[str] = set()
+        for pattern in _KERNEL_IMAGE:
+            excess = int(self.committed_bytes[~self.wired].sum()) - (vmo_bytes or 0)
+            if vmo_bytes is None or excess <= 0:
+                break
+            image = unsure & names.str.fullmatch(pattern).to_numpy(dtype=bool)
+            self.wired[image] = True
+            guessed.update(names[image])
+        listed = ", ".join(sorted(guessed))
+        return f"Taken as wired, or the sums would not fit: {listed}." if guessed else ""
 
     def task_rows(self, koid: Ints) -> Ints:
         """Rows of tasks that have these koids; all of them must be there."""
@@ -51,7 +78,8 @@ class Facts:
     def mappings(self) -> tuple[Ints, Ints]:
         """Of each mapping of a running process: row in the view's arrays, and process row."""
         mapper = self.process_of_aspace[self.view.aspace]
-        rows = np.flatnonzero((mapper >= 0) & self.running[mapper])
+        rows = np.flatnonzero(mapper >= 0)
+        rows = rows[self.running[mapper[rows]]]
         return rows, mapper[rows]
 
     def handles(self) -> tuple[Ints, Ints]:

@@ -23,7 +23,9 @@ from magmem.treemap.tree import KINDS, NO_KOID
 
 __all__ = ["Nodes"]
 
-_JOB, _PROCESS, _PART = (KINDS.index(kind) for kind in ("job", "process", "part"))
+_JOB, _PROCESS = KINDS.index("job"), KINDS.index("process")
+_MAPPED = 3
+"""Groups from this one on hold VMOs that something maps."""
 
 
 class Nodes:
@@ -62,7 +64,7 @@ class Nodes:
         group[balance.rest.vmo] = balance.group
         group[balance.rows.vmo[balance.rows.tint == HANDLE]] = 0
         group[balance.rows.vmo[balance.rows.tint != HANDLE]] = -1
-        group[group == len(GROUPS) - 1] = -1
+        group[group >= _MAPPED] = -1
         at = group[rows.vmo]
         groups = self._add_groups(top, at[at >= 0])
         self._add_vmos(np.where(at >= 0, groups[at], top), rows, balance)

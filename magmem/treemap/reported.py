@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from magmem.accounting.kernel import integers
 from magmem.treemap.charges import Charges
@@ -61,7 +62,8 @@ class Reported:
             covered |= ~np.isin(np.arange(len(tasks)), charges.unsized)
         open_ = facts.running & ~covered
         pss = open_ & tasks["reported_pss_bytes"].notna().to_numpy()
-        resident = open_ & ~pss & tasks["reported_resident_bytes"].notna().to_numpy()
+        resident_bytes, resident_known = _resident(facts)
+        resident = open_ & ~pss & resident_known
         split = pss & tasks["reported_private_bytes"].notna().to_numpy()
         total = integers(tasks["reported_pss_bytes"])
         private = np.minimum(integers(tasks["reported_private_bytes"]), total)
@@ -69,7 +71,7 @@ class Reported:
             Part("Private", "private", *_at(split, private)),
             Part("Proportional shared", "shared", *_at(split, total - private)),
             Part("PSS", "other", *_at(pss & ~split, total)),
-            Part("Resident", "other", *_at(resident, integers(tasks["reported_resident_bytes"]))),
+            Part("Resident", "other", *_at(resident, resident_bytes)),
         ]
         if not len(charges.rows):
             parts.append(_not_listed(facts, np.where(pss, total, 0)))
@@ -87,7 +89,7 @@ class Reported:
         said = []
         names = {part.name for part in self.parts}
         if "Private" in names or "PSS" in names:
-            said.append("Processes without VMO detail are drawn by the PSS that ps printed.")
+            said.append("Processes without VMO detail are drawn by the PSS reported for them.")
         if "Resident" in names:
             said.append(
                 "Resident sizes count a shared page in full for every process that maps it."
@@ -101,11 +103,25 @@ class Reported:
         return said
 
 
+def _resident(facts: Facts) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Resident bytes of each task: as reported, else the sum over its mappings; and where known."""
+    told = facts.snap.tasks["reported_resident_bytes"]
+    rows, mapper = facts.mappings()
+    mapped = facts.snap.regions["reported_resident_bytes"].iloc[facts.view.region[rows]]
+    summed = np.zeros(len(told), np.int64)
+    np.add.at(summed, mapper, integers(mapped))
+    known = np.zeros(len(told), dtype=bool)
+    known[mapper] = True
+    known[mapper[mapped.isna().to_numpy()]] = False
+    known |= told.notna().to_numpy()
+    return np.where(told.notna(), integers(told), summed), known
+
+
 def _processes(count: int) -> str:
     return "1 process" if count == 1 else f"{count:,} processes"
 
 
-def _at(chosen: np.ndarray, amount: Ints) -> tuple[Ints, Ints]:
+def _at(chosen: npt.NDArray[np.bool_], amount: Ints) -> tuple[Ints, Ints]:
     rows = np.flatnonzero(chosen)
     return rows, amount[rows]
 

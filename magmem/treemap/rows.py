@@ -25,6 +25,7 @@ GROUPS: Final = (
     ("hidden: holder not in the capture", "hidden_handle"),
     ("mapped by the kernel", "hidden_kernel"),
     ("mapped, charged to no process", "other"),
+    ("mapped by processes not in the capture", "other"),
 )
 """Name and tint of each group."""
 

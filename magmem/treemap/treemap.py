@@ -214,7 +214,8 @@ def _name(snap: Snapshot) -> str:
     """What the state is called: its own name, else that of the file it was read from."""
     if snap.name or not len(snap.sources):
         return snap.name or "machine"
-    return PurePath(snap.sources["source"].iloc[0]).name
+    source = snap.sources["source"].iloc[0]
+    return "machine" if source.startswith("<") else PurePath(source).name
 
 
 def _vmo_facts(facts: Facts) -> pd.DataFrame:

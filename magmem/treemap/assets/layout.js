@@ -78,7 +78,7 @@ function inside({ x, y, w, h }) {
  * @returns {{tiles: object[], nodes: number}} tiles are {node, merged, x, y, w, h, depth, open,
  *     header}; node is -1 for a merged tile, whose items are in `merged`
  */
-export function plan(tree, items, stage, { least = 36, most = 5000 } = {}) {
+export function plan(tree, items, stage, { least = 64, most = 5000 } = {}) {
   const tiles = [];
   let wave = [{ items, room: stage, depth: 0, parent: -1 }];
   while (wave.length) {

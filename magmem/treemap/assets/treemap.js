@@ -1,7 +1,7 @@
 // The treemap as one view in one element: draws tiles, answers mouse and keyboard.
 // It knows nothing of Jupyter or of where its data comes from.
 
-import { make } from "./dom.js";
+import { fly, make } from "./dom.js";
 import { plan } from "./layout.js";
 import { UNITS } from "./sizes.js";
 import { table } from "./table.js";
@@ -256,9 +256,22 @@ class TreemapView {
   }
 
   #goto(path, focus = -1) {
+    const inward = path.length > this.path.length;
+    const outer = inward ? path[this.path.length] : this.path[path.length];
+    const before = this.#placeOf(outer);
     const leaf = focus >= 0 ? focus : (path.at(-1).items ?? this.tree.children(path.at(-1).node))[0];
     this.path = path;
     this.draw(leaf);
+    if (this.asTable || !outer) return;
+    const whole = { x: 0, y: 0, w: this.stage.clientWidth, h: this.stage.clientHeight };
+    if (inward) fly(this.stage, before, whole);
+    else fly(this.stage, whole, this.#placeOf(outer));
+  }
+
+  /** Where a step of the path is drawn in this view, if it is. */
+  #placeOf(step) {
+    return this.tiles?.find(({ node, merged }) =>
+      step && (step.items ? merged === step.items : node === step.node && node >= 0));
   }
 
   #focusNode(node) {

@@ -60,7 +60,8 @@ function vmoFacts(tree, node, unit) {
 /** Rows of [word, value] for the tooltip of one node. */
 export function facts(tree, node, unit) {
   const above = tree.parent[node];
-  const kind = KIND_WORDS[tree.kindOf(node)];
+  const inVmo = tree.kindOf(node) === "process" && tree.tint[node] >= 0;
+  const kind = inVmo ? "what this process is charged" : KIND_WORDS[tree.kindOf(node)];
   const koid = tree.koid(node);
   const rows = [
     ["what", koid ? `${kind}, koid ${koid}` : kind],
