@@ -7,20 +7,18 @@ reader answers bad input with one `CaptureError` naming line or record.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_EXPORTS = {
-    "read_capture": "magmem.captures.read",
-    "dump_machine": "magmem.captures.machine",
-    "load_machine": "magmem.captures.machine",
-    "parse_machine": "magmem.captures.machine",
-    "save_machine": "magmem.captures.machine",
-}
+if TYPE_CHECKING:
+    from magmem.captures.machine import dump_machine, load_machine, parse_machine, save_machine
+    from magmem.captures.read import read_capture
 
-__all__ = list(_EXPORTS)
+__all__ = ["dump_machine", "load_machine", "parse_machine", "read_capture", "save_machine"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
+    # A reader's module is imported only when it is asked for, so that a quick command stays quick.
+    if name not in __all__:
         raise AttributeError(f"module 'magmem.captures' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    module = "read" if name == "read_capture" else "machine"
+    return getattr(import_module(f"magmem.captures.{module}"), name)
