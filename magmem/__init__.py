@@ -61,6 +61,20 @@ _EXPORTS = {
     "MissingData": "magmem.errors",
     "SnapshotError": "magmem.errors",
     "UnknownDataset": "magmem.errors",
+    # kernel statuses
+    "AccessDenied": "magmem.errors",
+    "AlreadyBound": "magmem.errors",
+    "BadHandle": "magmem.errors",
+    "BadState": "magmem.errors",
+    "InvalidArgs": "magmem.errors",
+    "NoMemory": "magmem.errors",
+    "NoResources": "magmem.errors",
+    "NotFound": "magmem.errors",
+    "NotSupported": "magmem.errors",
+    "OutOfRange": "magmem.errors",
+    "PageFault": "magmem.errors",
+    "Unavailable": "magmem.errors",
+    "WrongType": "magmem.errors",
 }
 """Public names and the module each lives in; `tests/test_public_api.py` keeps the list true."""
 

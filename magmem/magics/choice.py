@@ -1,4 +1,4 @@
-"""What ``%machine NAME`` may mean: a variable, a dataset, or files."""
+"""What ``%machine NAME`` may mean: a variable, a scenario, a dataset, or files."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ def find(names: list[str], variables: Mapping[str, Any]) -> Source:
     Parameters
     ----------
     names : list of str
-        One name of a variable or dataset; or files of one boot, merged when several.
+        One name of a variable, scenario or dataset; or files of one boot, merged when several.
     variables : mapping
         The user's names; a Snapshot or a Machine among them comes first.
 
     Raises
     ------
     CaptureError, OSError
-        No such variable or dataset, and no file that can be read.
+        No such variable, scenario or dataset, and no file that can be read.
     """
     named: object = variables.get(names[0]) if len(names) == 1 else None
     if _is_source(named):
         return named
+    from magmem import scenarios
     from magmem.captures import read_capture
 
+    if len(names) == 1 and names[0] in scenarios.names():
+        return scenarios.make(names[0])
     snap: Snapshot = read_capture(*names)
     return snap
 
 
 def choices(variables: Mapping[str, Any]) -> list[str]:
-    """Names that `find` knows here: the user's variables, then the datasets."""
-    from magmem import datasets
+    """Names that `find` knows here: the user's variables, the scenarios, the datasets."""
+    from magmem import datasets, scenarios
 
     held = [
         name for name, value in variables.items() if not name.startswith("_") and _is_source(value)
     ]
-    return [*held, *datasets.names()]
+    return [*held, *scenarios.names(), *datasets.names()]
 
 
 def _is_source(value: object) -> TypeGuard[Source]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from magmem.treemap.palette import DARK, LIGHT, TINTS, Theme, text_on
+from magmem.treemap.sheet import Still
 
 if TYPE_CHECKING:
     from magmem.pictures.pages import PagePicture, PageRun, VmoRow
@@ -28,7 +28,7 @@ LONGEST = 8
 _HATCHES = {"solid": "", "hatch": "///", "dots": "..", "outline": ""}
 
 
-def draw(picture: PagePicture, *, title: str, dark: bool) -> Figure:
+def draw(picture: PagePicture, *, title: str, dark: bool) -> Still:
     """The figure of a page picture."""
     theme = DARK if dark else LIGHT
     lanes = [_lanes(row) for row in picture.rows]
@@ -41,7 +41,7 @@ def draw(picture: PagePicture, *, title: str, dark: bool) -> Figure:
     head = 1.0 + max((len(_short(name)) for _, name in picture.processes), default=0) * 0.36
     inch = 9.6 / (SQUARES + 12)
     size = (max(width * inch, 6.0), (rows_height + head + 2.2) * inch)
-    figure = Figure(figsize=size, dpi=150, facecolor=theme.ground)
+    figure = Still(figsize=size, dpi=150, facecolor=theme.ground)
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
     axes.set_xlim(-0.6, width)
     axes.set_ylim(rows_height + 2.2, -head)
