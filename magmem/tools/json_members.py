@@ -14,6 +14,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def members(fields: dict[str, list[str]]) -> list[str]:
     """JSON members of each row, without those whose value is unknown."""
+    if not any(columns.UNKNOWN in column for column in fields.values()):
+        template = ", ".join(f'"{name}": %s' for name in fields)
+        return [*map(template.__mod__, zip(*fields.values(), strict=True))]
     keys = [f'"{name}": ' for name in fields]
     return [
         ", ".join(

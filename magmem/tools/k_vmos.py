@@ -92,7 +92,7 @@ def _process(snap: Snapshot, koid: int, unit: str) -> Listing:
     # The kernel prints rights it finds to be 0 as it prints no handle; a mask without any of the
     # six VMO rights prints six dashes (reference/tools.md "KOID").
     bare = (_rights(snap, koid) == 0).fillna(False).to_numpy(dtype=bool)
-    words = handles["rights"].mask(bare, "-")
+    words = handles["rights"].mask(bare, "-").tolist()
     text = (
         f"process [{koid}]:\nHandles to VMOs:\n{HANDLE_HEADER}"
         + columns.rows("  %10s %6s %s", columns.integers(handles["handle"]), words, lines[held])

@@ -13,6 +13,7 @@ import pandas as pd
 from magmem.errors import BadState
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
@@ -117,11 +118,11 @@ def _kernel_records(snap: Snapshot) -> pd.DataFrame:
     known = {key: int(column.iloc[0]) for key, column in sizes.items() if column.notna().any()}
     return pd.DataFrame(
         {
-            "id": pd.Series([f"kernel/{name}" for name, _ in known], dtype="str"),
-            "type": pd.Series(["kernel"] * len(known), dtype="str"),
+            "id": pd.Series([f"kernel/{name}" for name, _ in known], dtype=TEXT),
+            "type": pd.Series(["kernel"] * len(known), dtype=TEXT),
             "koid": pd.Series([None] * len(known), dtype="Int64"),
-            "parent": pd.Series([parent for _, parent in known], dtype="str"),
-            "name": pd.Series([name for name, _ in known], dtype=snap.tasks["name"].dtype),
+            "parent": pd.Series([parent for _, parent in known], dtype=TEXT),
+            "name": pd.Series([name for name, _ in known], dtype=TEXT),
             "size_bytes": pd.Series(list(known.values()), dtype="Int64"),
         }
     )
@@ -145,17 +146,17 @@ def _task_records(snap: Snapshot, threads: bool) -> tuple[pd.DataFrame, str]:
     process = kind == PROCESS
     sizes = [column.iloc[rows].reset_index(drop=True).where(process) for column in sums.columns]
     letters = np.array(TYPES, dtype=object)[kind]
-    koid = tasks["koid"].astype(str)
+    koid = np.array(columns.integers(tasks["koid"]), dtype=object)
     parent = tasks["parent_koid"]
     prefix = np.where(kind == THREAD, "p/", "j/").astype(object)
     above = prefix + np.array(columns.integers(parent), dtype=object)
     top = parent.isna() | (tasks["koid"] == snap.root_job_koid)
     frame = pd.DataFrame(
         {
-            "id": pd.Series(letters + "/" + koid.to_numpy(dtype=object), dtype="str"),
-            "type": pd.Series(letters, dtype="str"),
+            "id": pd.Series(letters + "/" + koid, dtype=TEXT),
+            "type": pd.Series(letters, dtype=TEXT),
             "koid": tasks["koid"].astype("Int64"),
-            "parent": pd.Series(np.where(top, "kernel/vmo", above), dtype="str"),
+            "parent": pd.Series(np.where(top, "kernel/vmo", above), dtype=TEXT),
             "name": tasks["name"],
             "private_bytes": sizes[1],
             "shared_bytes": sizes[2],
@@ -172,7 +173,7 @@ def _thread_states(tasks: pd.DataFrame) -> pd.Series[str]:
     port = tasks["exception_port"]
     waits = port.notna() & (port != "none")
     words = words.fillna("<UNKNOWN>").mask(waits, "EXCEPTION")
-    return words.mask(tasks["state"].isna() & ~waits, None).astype("str")
+    return words.mask(tasks["state"].isna() & ~waits, None).astype(TEXT)
 
 
 def _task_lines(tasks: pd.DataFrame, blocks: dict[int, str]) -> list[str]:

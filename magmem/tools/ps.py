@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from magmem.listing import Listing
+from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.missing import missing
@@ -101,7 +102,7 @@ def _thread_states(tasks: pd.DataFrame) -> pd.Series[str]:
     port = tasks["exception_port"]
     waits = port.notna() & (port != "none")
     words = words.mask(waits, "excp").mask(tasks["state"].isna() & ~waits, None)
-    return words.astype(tasks["name"].dtype)
+    return words.astype(TEXT)
 
 
 def _text(frame: pd.DataFrame, threads: bool, jobs: bool, units: str) -> str:

@@ -86,7 +86,7 @@ def _text(frame: pd.DataFrame) -> str:
     mapped = map(
         "%s %5s:sz %4s:res %5s:vmo".__mod__,
         zip(
-            columns.names(frame["perms"]),
+            columns.names(frame["perms"].fillna(columns.UNKNOWN * 3)),
             sizes,
             columns.sizes(frame["resident_bytes"]),
             columns.integers(frame["vmo_koid"]),

@@ -11,6 +11,7 @@ import pandas as pd
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import Era, readable_process
@@ -70,7 +71,7 @@ def vmos(snap: Source, koid: int, era: Era = "zx") -> Listing:
     state = snapshot_of(snap)
     readable_process(state, koid, "vmos", era)
     frame, warnings = process_vmos(state, koid, "vmos")
-    text = columns.rows("%6s %s", frame["rights"], vmo_lines(frame))
+    text = columns.rows("%6s %s", frame["rights"].tolist(), vmo_lines(frame).tolist())
     return Listing(HEADER + text + HEADER, frame, title=f"vmos {koid}", warnings=warnings)
 
 
@@ -99,5 +100,5 @@ def process_vmos(snap: Snapshot, koid: int, tool: str) -> tuple[pd.DataFrame, tu
     unknown = refs["rights"].isna() & (refs["via"] == "handle")
     facts.insert(0, "via", refs["via"])
     facts.insert(1, "handle", refs["handle"])
-    facts.insert(2, "rights", words.mask(unknown, columns.UNKNOWN).astype("str"))
+    facts.insert(2, "rights", words.mask(unknown, columns.UNKNOWN).astype(TEXT))
     return facts, tuple(lacking)

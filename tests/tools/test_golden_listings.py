@@ -6,25 +6,14 @@ from functools import cache
 
 import pandas as pd
 import pytest
-from support.shared import ROOT, goldens
+from support.golden_commands import GoldenCommand, golden_commands
+from support.shared import goldens
 
 import magmem
 from magmem.errors import KernelError
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.tools.k_tasks import PS_KEY
-
-FOLDER = ROOT / "tests" / "goldens"
-
-
-def golden_commands() -> list[tuple[str, str, str, int, str]]:
-    """Folder, file, command, exit status and standard error of each line of commands.tsv."""
-    rows = []
-    for line in (FOLDER / "commands.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        folder, name, command, status, *error = line.split("\t")
-        stderr = "".join(error).encode().decode("unicode_escape")
-        rows.append((folder, name, command, int(status), stderr))
-    return rows
 
 
 @cache
@@ -68,23 +57,18 @@ def answer(snap: Snapshot, command: str) -> Listing:
     raise ValueError(f"no function for {command}")
 
 
-@pytest.mark.parametrize(
-    ("folder", "name", "command", "status", "stderr"),
-    golden_commands(),
-    ids=lambda value: value if isinstance(value, str) and "\n" not in value else "",
-)
-def test_function_prints_the_golden(
-    folder: str, name: str, command: str, status: int, stderr: str
-) -> None:
+@pytest.mark.parametrize("golden", golden_commands(), ids=str)
+def test_function_prints_the_golden(golden: GoldenCommand) -> None:
     """Text, exit status and remarks of each function are those of the original tool."""
-    expected = (goldens() / folder / name).read_bytes().decode("utf-8")
-    if stderr.startswith("ERROR"):
+    expected = golden.path.read_bytes().decode("utf-8")
+    snap = machine(golden.folder)
+    if golden.stderr.startswith("ERROR"):
         with pytest.raises(KernelError) as failed:
-            answer(machine(folder), command)
-        assert (expected, status) == ("", 1)
-        assert stderr.splitlines()[0] == f"ERROR: {failed.value}"
+            answer(snap, golden.command)
+        assert (expected, golden.status) == ("", 1)
+        assert golden.stderr.splitlines()[0] == f"ERROR: {failed.value}"
         return
-    listing = answer(machine(folder), command)
+    listing = answer(snap, golden.command)
     assert listing.text == expected
-    assert listing.exit_status == status
-    assert "".join(f"{line}\n" for line in listing.warnings) == stderr
+    assert listing.exit_status == golden.status
+    assert "".join(f"{line}\n" for line in listing.warnings) == golden.stderr
