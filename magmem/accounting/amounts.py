@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.runs import Ints
+from magmem.accounting.wide import Wide
 
 __all__ = ["Amounts", "whole_bytes"]
 
-NO_EXTRA: Mapping[int, Fraction] = MappingProxyType({})
+DENSE_CELLS = 1 << 24
+"""Sums are made in a dense table of rows and shares up to this size, else by sorting."""
 
 
 class Amounts:
@@ -35,8 +37,8 @@ class Amounts:
     row, share, numerator : int64 arrays of one length
         Terms: row `row` gets ``numerator / share`` bytes. Equal (row, share) may repeat; they are
         added up. A numerator may be negative, a share is at least 1.
-    extra : mapping of int to Fraction
-        Further bytes of a row.
+    wide : tuple of Wide
+        Further bytes, too fragmented for terms.
 
     Attributes
     ----------
@@ -50,14 +52,14 @@ class Amounts:
         row: Ints,
         share: Ints,
         numerator: Ints,
-        extra: Mapping[int, Fraction] = NO_EXTRA,
+        wide: tuple[Wide, ...] = (),
     ) -> None:
         self.rows = rows
-        self.extra = extra
+        self.wide = wide
         distinct, code = _codes(share)
         key = row * max(1, len(distinct)) + code
         cells = rows * len(distinct)
-        if cells <= 4 * len(row) + (1 << 22):
+        if cells <= 4 * len(row) + DENSE_CELLS:
             sums = np.zeros(cells, np.int64)
             np.add.at(sums, key, numerator)
             cell = np.flatnonzero(sums)
@@ -75,7 +77,7 @@ class Amounts:
     def of_bytes(cls, sizes_bytes: Ints) -> Amounts:
         """Whole bytes, one per row."""
         rows = np.arange(len(sizes_bytes), dtype=np.int64)
-        return cls(len(sizes_bytes), rows, np.ones_like(rows), sizes_bytes)
+        return cls._summed(len(sizes_bytes), rows, np.ones_like(rows), sizes_bytes, ())
 
     @classmethod
     def zero(cls, rows: int) -> Amounts:
@@ -94,11 +96,29 @@ class Amounts:
         """
         target = to[self.row]
         kept = target >= 0
-        extra: dict[int, Fraction] = {}
-        for row, size in self.extra.items():
-            if to[row] >= 0:
-                extra[int(to[row])] = extra.get(int(to[row]), Fraction(0)) + size
-        return Amounts(rows, target[kept], self.share[kept], self.numerator[kept], extra)
+        wide = tuple(one.moved(to) for one in self.wide)
+        terms = target[kept], self.share[kept], self.numerator[kept]
+        used = to[to >= 0]
+        if (used[1:] > used[:-1]).all():
+            return Amounts._summed(rows, *terms, wide)
+        return Amounts(rows, *terms, wide)
+
+    @classmethod
+    def _summed(
+        cls, rows: int, row: Ints, share: Ints, numerator: Ints, wide: tuple[Wide, ...]
+    ) -> Amounts:
+        """Terms that are already in order, each (row, share) once."""
+        made = cls.__new__(cls)
+        made.rows, made.row, made.share = rows, row, share
+        made.numerator, made.wide = numerator, wide
+        return made
+
+    @property
+    def divided(self) -> Amounts:
+        """Only what is shared: the rows less their `alone_bytes`."""
+        kept = self.share > 1
+        terms = self.row[kept], self.share[kept], self.numerator[kept]
+        return Amounts._summed(self.rows, *terms, self.wide)
 
     def __add__(self, other: Amounts) -> Amounts:
         return self._joined(other, 1)
@@ -109,15 +129,12 @@ class Amounts:
     def _joined(self, other: Amounts, sign: int) -> Amounts:
         if self.rows != other.rows:
             raise ValueError(f"expected amounts of {self.rows} rows, found {other.rows}")
-        extra = dict(self.extra)
-        for row, size in other.extra.items():
-            extra[row] = extra.get(row, Fraction(0)) + sign * size
         return Amounts(
             self.rows,
             np.concatenate((self.row, other.row)),
             np.concatenate((self.share, other.share)),
             np.concatenate((self.numerator, sign * other.numerator)),
-            extra,
+            (*self.wide, *(replace(one, sign=sign * one.sign) for one in other.wide)),
         )
 
     def __len__(self) -> int:
@@ -135,8 +152,9 @@ class Amounts:
         result = []
         for begin, end in itertools.pairwise(bounds):
             result.append(_sum(shares[begin:end], numerators[begin:end]))
-        for row, size in self.extra.items():
-            result[row] += size
+        for one in self.wide:
+            for row, size in one.by_row().items():
+                result[row] += size
         return result
 
     @cached_property
@@ -145,7 +163,9 @@ class Amounts:
         distinct, code = _codes(self.share)
         sums = np.zeros(len(distinct), np.int64)
         np.add.at(sums, code, self.numerator)
-        return _sum(distinct.tolist(), sums.tolist()) + sum(self.extra.values(), Fraction(0))
+        return _sum(distinct.tolist(), sums.tolist()) + sum(
+            (one.total for one in self.wide), Fraction(0)
+        )
 
     @property
     def alone_bytes(self) -> Ints:
@@ -160,8 +180,8 @@ class Amounts:
         """Per row, as floats: to sort or draw by, not to add up."""
         sums = np.zeros(self.rows, np.float64)
         np.add.at(sums, self.row, self.numerator / self.share)
-        for row, size in self.extra.items():
-            sums[row] += float(size)
+        for one in self.wide:
+            sums += one.approximate(self.rows)
         return sums
 
 

@@ -109,15 +109,24 @@ class Attribution:
         at = self._seen_through
         begin, end = self._own
         vmo, row = self.view.vmo[at], self.view.aspace[at]
-        return self._plain[1] + share(begin[at], end[at], vmo, self.vmos, row).amounts(
-            row, self.aspaces
-        )
+        return self._with_plain(share(begin[at], end[at], vmo, self.vmos, row), row)
 
     @cached_property
     def r5(self) -> Amounts:
         """Exact: pages of ancestors seen through clones as well."""
         row, _, _, shares = self._families
-        return self._plain[1] + shares.amounts(row, self.aspaces)
+        return self._with_plain(shares, row)
+
+    def _with_plain(self, shares: Shares, row: Ints) -> Amounts:
+        """The charges of shares whose queries have these rows, and those of `_plain`."""
+        at, plain = self._plain
+        return Amounts(
+            self.aspaces,
+            np.concatenate((self.view.aspace[at[plain.query]], row[shares.query])),
+            np.concatenate((plain.sharers, shares.sharers)),
+            np.concatenate((plain.pages, shares.pages)) * PAGE_BYTES,
+            (*plain.wide, *shares.wide),
+        )
 
     @property
     def stages(self) -> tuple[Amounts, ...]:
@@ -128,7 +137,7 @@ class Attribution:
     def reached_bytes(self) -> Ints:
         """Per address space: bytes of the pages it reaches, each counted whole; int64 array."""
         begin, end = self._own
-        plain = self._plain[2]
+        plain = self._plain[0]
         row, first, last, _ = self._families
         sums = np.zeros(self.aspaces, np.int64)
         np.add.at(sums, self.view.aspace[plain], end[plain] - begin[plain])
@@ -231,13 +240,12 @@ class Attribution:
         return np.flatnonzero(self._is_seen_through[self.view.vmo])
 
     @cached_property
-    def _plain(self) -> tuple[Shares, Amounts, Ints]:
-        """Shares and charges of the mappings of all other VMOs, and which those are."""
+    def _plain(self) -> tuple[Ints, Shares]:
+        """The mappings of all other VMOs, and their shares (queries count in them)."""
         at = np.flatnonzero(~self._is_seen_through[self.view.vmo])
         begin, end = self._own
         row = self.view.aspace[at]
-        shares = share(begin[at], end[at], self.view.vmo[at], self.vmos, row)
-        return shares, shares.amounts(row, self.aspaces), at
+        return at, share(begin[at], end[at], self.view.vmo[at], self.vmos, row)
 
     @cached_property
     def _families(self) -> tuple[Ints, Ints, Ints, Shares]:
@@ -254,7 +262,7 @@ class Attribution:
     @cached_property
     def _unreached(self) -> tuple[Ints, Ints]:
         """Ranges of the axis that no address space reaches."""
-        plain, families = self._plain[0], self._families[3]
+        plain, families = self._plain[1], self._families[3]
         begin = np.concatenate((plain.covered_begin, families.covered_begin))
         end = np.concatenate((plain.covered_end, families.covered_end))
         order = np.argsort(begin)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.runs import Ints, RunIndex
+from magmem.accounting.runs import Ints, RunIndex, order_by
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -148,11 +148,12 @@ class KernelView:
         rank = np.full(len(self.num_mappings), -1, np.int64)
         rank[many] = np.arange(len(many))
         mine = np.flatnonzero(rank[self.vmo] >= 0)
-        order = mine[np.lexsort((-self.map_seq[mine], rank[self.vmo[mine]]))]
+        age = self.map_seq.max() - self.map_seq[mine]
+        order = mine[order_by(rank[self.vmo[mine]], age)]
         vmo, aspace = rank[self.vmo[order]], self.aspace[order]
         # The first visit of each address space is the first of its equals in visiting order.
         key = vmo * len(self.snap.aspaces) + aspace
-        by_key = np.argsort(key, kind="stable")
+        by_key = order_by(key, np.arange(len(key)))
         first = np.zeros(len(key), bool)
         first[by_key[np.concatenate(([True], np.diff(key[by_key]) != 0))]] = True
         start = np.searchsorted(vmo, np.arange(len(many)))

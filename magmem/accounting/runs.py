@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ints", "RunIndex"]
+__all__ = ["Ints", "RunIndex", "order_by", "sorted_search"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -52,6 +52,10 @@ class RunIndex:
         self._first: Ints = np.where(empty, 0, _at(self.first, self.start[:-1]))
         span = np.where(empty, 0, _at(self.end, self.start[1:] - 1) - self._first)
         self._span_with_gaps: Ints = np.where(span > self.owner_pages, span, 0)
+        # Owner and page as one number, so that one search serves all owners.
+        width = int(self.end.max(initial=0)) + 1
+        self._width = width if width * (owners + 1) < 1 << 62 else 0
+        self._keys: Ints = owner * self._width + first
 
     @property
     def total_pages(self) -> int:
@@ -77,6 +81,9 @@ class RunIndex:
 
     def first_run_from(self, owner: Ints, page: Ints) -> Ints:
         """Row of the first run of `owner` that begins at or after `page`, else the end row."""
+        if self._width:
+            key = owner * self._width + np.minimum(page, self._width - 1)
+            return sorted_search(self._keys, key)
         low, high = self.start[owner], self.start[owner + 1]
         active = np.flatnonzero(low < high)
         while len(active):
@@ -90,6 +97,24 @@ class RunIndex:
     def count(self, owner: Ints, begin: Ints, end: Ints) -> Ints:
         """Pages of each `owner`'s runs in ``[begin, end)``; int64 array of the queries' length."""
         return self.pages_below(owner, np.maximum(begin, end)) - self.pages_below(owner, begin)
+
+
+def order_by(major: Ints, minor: Ints) -> Ints:
+    """Order that sorts by two columns of numbers of 0 or more; equal rows in any order."""
+    width = int(minor.max(initial=0)) + 1
+    if (int(major.max(initial=0)) + 1) * width < 1 << 62:
+        return np.argsort(major * width + minor)
+    return np.lexsort((minor, major))
+
+
+def sorted_search(values: Ints, wanted: Ints) -> Ints:
+    """`np.searchsorted` for many queries: in ascending order they stay in the cache."""
+    if len(wanted) < 1 << 12:
+        return np.searchsorted(values, wanted).astype(np.int64)
+    order = np.argsort(wanted)
+    place = np.empty(len(wanted), np.int64)
+    place[order] = np.searchsorted(values, wanted[order])
+    return place
 
 
 def _at(values: Ints, rows: Ints) -> Ints:

@@ -3,22 +3,21 @@
 Ranges are half-open and lie on the axis of a `RunIndex`, so every place is one committed page. A
 *query* is a range with a row (such as an address space) behind it; `share` tells for each query
 into how many parts its pages fall and by how many ranges each part is covered. Cost: n log n in
-the ranges (one sort of their ends), with two exceptions that cost one pass: groups whose ranges
-are all the same. Ranges that fall into many parts are summed by a sweep in exact big integers, so
-that cost never becomes quadratic.
+the ranges (one sort of their ends); groups whose ranges are all the same take one pass. Ranges
+that fall into very many parts are kept as they are (`magmem.accounting.wide`), so that cost never
+becomes quadratic.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.runs import Ints
+from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Shares", "cover", "disjoint", "share", "union"]
@@ -26,7 +25,7 @@ __all__ = ["Shares", "cover", "disjoint", "share", "union"]
 Bools = npt.NDArray[np.bool_]
 
 WIDE = 32
-"""Parts of one range above which it is summed by the sweep, if there are many parts in all."""
+"""Parts of one range above which they are not listed, if there are many parts in all."""
 
 PARTS_PER_RANGE, PARTS_AT_LEAST = 8, 1 << 16
 """Parts per range, on average, that are listed one by one; so many always are."""
@@ -40,8 +39,8 @@ class Shares:
     ----------
     query, sharers, pages : int64 arrays of one length
         Query `query` shares `pages` pages among `sharers` ranges (itself included).
-    extra : mapping of int to Fraction
-        Further pages of a row, already divided: from ranges with too many parts to list.
+    wide : tuple of Wide
+        The shared pages of ranges with too many parts to list.
     covered_begin, covered_end : int64 arrays
         The pages that some range covers: sorted, disjoint.
     """
@@ -49,7 +48,7 @@ class Shares:
     query: Ints
     sharers: Ints
     pages: Ints
-    extra: dict[int, Fraction]
+    wide: tuple[Wide, ...]
     covered_begin: Ints
     covered_end: Ints
 
@@ -61,8 +60,7 @@ class Shares:
         row : int64 array, one item per query, as given to `share`
         rows : int
         """
-        extra = {at: pages * PAGE_BYTES for at, pages in self.extra.items()}
-        return Amounts(rows, row[self.query], self.sharers, self.pages * PAGE_BYTES, extra)
+        return Amounts(rows, row[self.query], self.sharers, self.pages * PAGE_BYTES, self.wide)
 
 
 def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
@@ -115,7 +113,7 @@ def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares
         np.concatenate((query[same], query[other][parts.query])),
         np.concatenate((sharers[same], parts.sharers)),
         np.concatenate(((end - begin)[same], parts.pages)),
-        parts.extra,
+        parts.wide,
         covered_begin[order],
         covered_end[order],
     )
@@ -176,10 +174,12 @@ class _Parts:
         if int(length.sum()) > PARTS_PER_RANGE * count + PARTS_AT_LEAST:
             wide, listed = np.flatnonzero(length > WIDE), np.flatnonzero(length <= WIDE)
         self._list(listed, first[listed], length[listed])
-        self.extra: dict[int, Fraction] = {}
+        self.wide: tuple[Wide, ...] = ()
         if len(wide):
-            self._alone(wide, first[wide], last[wide])
-            self._sweep(row[wide], first[wide], last[wide])
+            first, last = first[wide], last[wide]
+            self._alone(wide, first, last)
+            whole = np.ones_like(wide)
+            self.wide = (Wide(self._pages, self._sharers, row[wide], first, last, whole),)
 
     def _list(self, query: Ints, first: Ints, length: Ints) -> None:
         which = np.repeat(np.arange(len(query)), length)
@@ -194,29 +194,3 @@ class _Parts:
         self.query = np.concatenate((self.query, query))
         self.sharers = np.concatenate((self.sharers, np.ones(len(query), np.int64)))
         self.pages = np.concatenate((self.pages, below[last] - below[first]))
-
-    def _sweep(self, row: Ints, first: Ints, last: Ints) -> None:
-        """Running sum of pages / sharers over shared parts, read where wide ranges begin and end.
-
-        What a row pays is the sum read at its ends less the sum read at its begins.
-        """
-        touched = np.zeros(len(self._sharers) + 1, np.int64)
-        np.add.at(touched, first, 1)
-        np.add.at(touched, last, -1)
-        part = np.flatnonzero((np.cumsum(touched)[:-1] > 0) & (self._sharers > 1))
-        sharers, pages = self._sharers[part].tolist(), self._pages[part].tolist()
-        common = math.lcm(*set(sharers))
-        place = np.concatenate((first, last))
-        order = np.argsort(place)
-        rows = np.concatenate((row, row))[order].tolist()
-        signs = np.where(order < len(row), -1, 1).tolist()
-        # Each reading comes after all shared parts that lie before its place.
-        due = np.searchsorted(part, place[order]).tolist()
-        paid: dict[int, int] = dict.fromkeys(row.tolist(), 0)
-        running, done = 0, 0
-        for at, payer, sign in zip(due, rows, signs, strict=True):
-            for nth in range(done, at):
-                running += pages[nth] * (common // sharers[nth])
-            done = max(done, at)
-            paid[payer] += running if sign > 0 else -running
-        self.extra = {payer: Fraction(total, common) for payer, total in paid.items()}

@@ -53,7 +53,7 @@ def test_sweep_equals_listing_every_part(crowded: bool, monkeypatch: pytest.Monk
     monkeypatch.setattr(sharing, "PARTS_PER_RANGE", 0)
     monkeypatch.setattr(sharing, "PARTS_AT_LEAST", 0)
     fast = agrees(random_machine(77, 4 if crowded else ISLANDS, crowded))
-    assert fast.r5.extra
+    assert fast.r5.wide
 
 
 @pytest.mark.parametrize("seed", range(40))

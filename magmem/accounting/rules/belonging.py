@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.kernel import integers
 from magmem.accounting.runs import Ints
 from magmem.errors import MissingData
 
-__all__ = ["Pairs", "committed_bytes", "distinct", "held", "mapped", "share_counts"]
+__all__ = ["Pairs", "among", "committed_bytes", "distinct", "held", "mapped", "share_counts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ def distinct(vmo: Ints, process: Ints) -> Pairs:
         key = key[np.concatenate(([True], key[1:] != key[:-1]))]
     vmo = key // width
     return Pairs(vmo, key - vmo * width)
+
+
+def among(some: Pairs, others: Pairs) -> npt.NDArray[np.bool_]:
+    """For each of some pairs, whether it is one of the others."""
+    width = int(max(some.process.max(initial=0), others.process.max(initial=0))) + 1
+    wanted, known = some.vmo * width + some.process, others.vmo * width + others.process
+    if not len(known):
+        return np.zeros(len(wanted), bool)
+    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.asarray(known[at] == wanted, dtype=bool)
 
 
 def mapped(attribution: Attribution) -> Pairs:

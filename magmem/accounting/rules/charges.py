@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 from magmem.accounting.amounts import Amounts
@@ -25,8 +24,10 @@ class Charges:
         What the rule calls the process's alone.
     shared_bytes : int64 array
         What it calls shared, before it is divided.
+    pss : Amounts
+        Private plus the process's part of the shared.
     scaled : Amounts
-        The process's part of that.
+        That part alone.
     elsewhere : mapping of str to Fraction
         Bytes that the rule charges to no process, by who has them instead.
     more : mapping of str to sequence
@@ -35,14 +36,10 @@ class Charges:
 
     private_bytes: Ints
     shared_bytes: Ints
+    pss: Amounts
     scaled: Amounts
     elsewhere: Mapping[str, Fraction] = field(default_factory=dict)
     more: Mapping[str, Callable[[], Sequence[Any]]] = field(default_factory=dict)
-
-    @cached_property
-    def pss(self) -> Amounts:
-        """Private plus scaled."""
-        return Amounts.of_bytes(self.private_bytes) + self.scaled
 
     @classmethod
     def split(
@@ -58,8 +55,7 @@ class Charges:
         elsewhere : mapping of str to Fraction, optional
         """
         private = pss.alone_bytes
-        scaled = pss - Amounts.of_bytes(private)
-        return cls(private, whole_bytes - private, scaled, elsewhere or {})
+        return cls(private, whole_bytes - private, pss, pss.divided, elsewhere or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from magmem.accounting.attribution import Attribution
@@ -22,17 +23,15 @@ def charge(attribution: Attribution) -> Charges:
         return hidden.by_process.fractions
 
     split = Charges.split(pss, whole)
-    return Charges(
-        split.private_bytes,
-        split.shared_bytes,
-        split.scaled,
-        {
+    return replace(
+        split,
+        elsewhere={
             "mapped by the kernel": kernel[0],
             "mapped by address spaces of unknown processes": kernel[1],
             "handle-only": Fraction(hidden.handle_only_bytes),
             "kernel-only": Fraction(hidden.kernel_only_bytes),
         },
-        {"uss_bytes": split.private_bytes.tolist, "handle_only_bytes": handle_only},
+        more={"uss_bytes": split.private_bytes.tolist, "handle_only_bytes": handle_only},
     )
 
 

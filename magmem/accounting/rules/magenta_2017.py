@@ -15,10 +15,13 @@ __all__ = ["RULE", "charge"]
 def charge(attribution: Attribution) -> Charges:
     """PRIVATE, SHARED and scaled bytes; zero for a process that does not run."""
     sums = attribution.view.sums
+    private = _reported(attribution, sums.private_bytes)
+    scaled = _reported(attribution, sums.scaled_bytes)
     return Charges(
-        _reported(attribution, sums.private_bytes),
+        private,
         _reported(attribution, sums.shared_bytes),
-        Amounts.of_bytes(_reported(attribution, sums.scaled_bytes)),
+        Amounts.of_bytes(private + scaled),
+        Amounts.of_bytes(scaled),
     )
 
 

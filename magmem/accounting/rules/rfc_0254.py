@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 
 from magmem.accounting.amounts import Amounts
@@ -12,6 +10,7 @@ from magmem.accounting.clones import see_through
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import share
+from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["RULE", "charge"]
@@ -31,17 +30,12 @@ def charge(attribution: Attribution) -> Charges:
     terms = (start[1:] - start[:-1])[vmo]
     which = np.repeat(np.arange(len(vmo)), terms)
     term = np.arange(len(which)) + (start[vmo] - (np.cumsum(terms) - terms))[which]
-    extra: dict[int, Fraction] = {}
-    for row, size in shown.extra.items():
-        for place in range(*np.searchsorted(vmo, [row, row + 1]).tolist()):
-            key = int(aspace[place])
-            extra[key] = extra.get(key, Fraction(0)) + size / int(sharers[row])
     pss = Amounts(
         attribution.aspaces,
         aspace[which],
         shown.share[term] * sharers[vmo[which]],
         shown.numerator[term],
-        extra,
+        tuple(_spread(one, vmo, aspace, sharers) for one in shown.wide),
     )
     reached = np.zeros(attribution.aspaces, np.int64)
     np.add.at(reached, aspace, whole[vmo])
@@ -54,6 +48,15 @@ def charge(attribution: Attribution) -> Charges:
     return Charges.split(
         attribution.by_process(pss), attribution.sum_by_process(reached), elsewhere
     )
+
+
+def _spread(wide: Wide, vmo: Ints, aspace: Ints, sharers: Ints) -> Wide:
+    """Ranges of VMOs as ranges of the address spaces that map them, each its equal part."""
+    start, stop = np.searchsorted(vmo, wide.row), np.searchsorted(vmo, wide.row, side="right")
+    count = stop - start
+    which = np.repeat(np.arange(len(wide.row)), count)
+    pair = np.arange(len(which)) + (start - (np.cumsum(count) - count))[which]
+    return wide.taken(which, aspace[pair], sharers[vmo[pair]])
 
 
 def _attributed(attribution: Attribution) -> tuple[Amounts, Ints]:

@@ -19,8 +19,7 @@ def charge(attribution: Attribution) -> Charges:
     """
     population = attribution.population
     mapped, held = belonging.mapped(attribution), belonging.held(attribution)
-    width = max(1, len(population))
-    only = ~np.isin(held.vmo * width + held.process, mapped.vmo * width + mapped.process)
+    only = ~belonging.among(held, mapped)
     vmo = np.concatenate((mapped.vmo, held.vmo[only]))
     process = np.concatenate((mapped.process, held.process[only]))
     parts = belonging.share_counts(attribution, RULE.name)[vmo]
