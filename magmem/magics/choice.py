@@ -11,30 +11,34 @@ from magmem.snapshot.source import HasSnapshot, Source
 __all__ = ["choices", "find"]
 
 
-def find(names: list[str], variables: Mapping[str, Any]) -> Source:
+def find(words: list[str], variables: Mapping[str, Any]) -> Source:
     """The machine or snapshot that is meant.
 
     Parameters
     ----------
-    names : list of str
-        One name of a variable, scenario or dataset; or files of one boot, merged when several.
+    words : list of str
+        A variable's name; a scenario's with its parameters (``handle_hoarder seed=3``); a
+        dataset's; or files of one boot, merged when several.
     variables : mapping
         The user's names; a Snapshot or a Machine among them comes first.
 
     Raises
     ------
+    ValueError
+        A scenario does not have that parameter.
     CaptureError, OSError
         No such variable, scenario or dataset, and no file that can be read.
     """
-    named: object = variables.get(names[0]) if len(names) == 1 else None
+    named: object = variables.get(words[0]) if len(words) == 1 else None
     if _is_source(named):
         return named
     from magmem import scenarios
+
+    if words[0] in scenarios.names():
+        return scenarios.make(words[0], **dict(map(_parameter, words[1:])))
     from magmem.captures import read_capture
 
-    if len(names) == 1 and names[0] in scenarios.names():
-        return scenarios.make(names[0])
-    snap: Snapshot = read_capture(*names)
+    snap: Snapshot = read_capture(*words)
     return snap
 
 
@@ -46,6 +50,13 @@ def choices(variables: Mapping[str, Any]) -> list[str]:
         name for name, value in variables.items() if not name.startswith("_") and _is_source(value)
     ]
     return [*held, *scenarios.names(), *datasets.names()]
+
+
+def _parameter(word: str) -> tuple[str, int | str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise ValueError(f"expected a parameter such as seed=3, found {word!r}")
+    return name, int(value) if value.removeprefix("-").isdecimal() else value
 
 
 def _is_source(value: object) -> TypeGuard[Source]:

@@ -6,7 +6,6 @@ The commands are those of the command line (`magmem.cli.tool`): the same options
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -71,11 +70,11 @@ class MagicConsole:
             if names:
                 self.current = find(names, self.shell.user_ns)
             if self.current is None:
-                offered = ", ".join(choices(self.shell.user_ns)) or "none yet"
-                print("No machine chosen: %machine NAME takes a variable, a dataset or a file.")  # noqa: T201
-                print(f"Known here: {offered}")  # noqa: T201
+                offered = ", ".join(choices(self.shell.user_ns))
+                click.echo("No machine chosen. %machine NAME takes a variable, scenario, dataset")
+                click.echo(f"or file. Known here: {offered}")
             else:
-                print(repr(self.current))  # noqa: T201
+                click.echo(repr(self.current))
         except (MagmemError, OSError, ValueError) as error:
             _tell(f"magmem: {error}")
 
@@ -150,4 +149,4 @@ def _documented(function: Callable[[str], object], name: str) -> Callable[[str],
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
+    click.echo(text, err=True)

@@ -1,4 +1,7 @@
-"""The guide's own samples come out of described machines as the guide prints them (mid-2017)."""
+"""The guide's own samples come out of machines as the guide prints them (mid-2017).
+
+Each sample has a described machine among the goldens and a simulated one among the scenarios.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import pytest
 from support.shared import goldens
 
 import magmem
-from magmem import datasets
+from magmem import datasets, scenarios
 from magmem.errors import BadState, NotFound, WrongType
 from magmem.snapshot import Snapshot
 
@@ -17,24 +20,33 @@ def guide(name: str) -> list[str]:
     return [line for line in lines if not line.startswith(("$", "#"))]
 
 
-def machine(name: str) -> Snapshot:
-    """The machine described after a sample."""
-    return Snapshot.load(goldens() / f"system-doc-{name}.json")
+def machine(name: str, how: str = "described") -> Snapshot:
+    """The machine made after a sample."""
+    if how == "simulated":
+        return scenarios.make(f"guide_{name}").snapshot()
+    described = "ps" if name == "kstats" else name
+    return Snapshot.load(goldens() / f"system-doc-{described}.json")
 
 
-def test_ps() -> None:
+both = pytest.mark.parametrize("how", ["described", "simulated"])
+
+
+@both
+def test_ps(how: str) -> None:
     """Every PSS is PRIVATE plus a twelfth of the vDSO."""
-    assert str(magmem.ps(machine("ps"))).splitlines() == guide("guide-ps")
+    assert str(magmem.ps(machine("ps", how))).splitlines() == guide("guide-ps")
 
 
-def test_vmaps() -> None:
+@both
+def test_vmaps(how: str) -> None:
     """Size, resident, names and addresses of process 2470."""
-    assert str(magmem.vmaps(machine("vmaps"), 2470)).splitlines() == guide("guide-vmaps")
+    assert str(magmem.vmaps(machine("vmaps", how), 2470)).splitlines() == guide("guide-vmaps")
 
 
-def test_vmos() -> None:
+@both
+def test_vmos(how: str) -> None:
     """The author's sample has some of the rows, its copy lost the names of the last."""
-    printed = str(magmem.vmos(machine("vmos"), 1118)).splitlines()
+    printed = str(magmem.vmos(machine("vmos", how), 1118)).splitlines()
     wanted = iter(guide("guide-vmos"))
     line = next(wanted)
     for row in printed:
@@ -43,9 +55,10 @@ def test_vmos() -> None:
     assert not line
 
 
-def test_kstats() -> None:
+@both
+def test_kstats(how: str) -> None:
     """Seven columns of 10, a time above, no blank at the end."""
-    assert str(magmem.kstats(machine("ps"))).splitlines() == guide("guide-kstats")
+    assert str(magmem.kstats(machine("kstats", how))).splitlines() == guide("guide-kstats")
 
 
 def test_kstats_reports_stand_apart() -> None:
@@ -55,9 +68,10 @@ def test_kstats_reports_stand_apart() -> None:
     assert text == f"{report}\n{report}"
 
 
-def test_asd_kernel() -> None:
+@both
+def test_asd_kernel(how: str) -> None:
     """Address spaces, VMARs, mappings and their VMOs, with inclusive ranges."""
-    assert str(magmem.asd(machine("asd"), "kernel")).splitlines() == guide("guide-asd")
+    assert str(magmem.asd(machine("asd", how), "kernel")).splitlines() == guide("guide-asd")
 
 
 def test_statuses_of_the_era() -> None:
