@@ -160,8 +160,9 @@ class AddressSpace:
 
     def destroy(self) -> None:
         """Unmap everything and free the page tables."""
-        self.root.clear()
-        self.root.die()
+        if self.root.alive:
+            self.root.clear()
+            self.root.die()
         self.tables.destroy()
         self.heap.used -= HEAP_BYTES["address space"]
         self.alive = False

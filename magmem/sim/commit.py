@@ -123,6 +123,13 @@ def commit(vmo: Vmo, start: int, end: int) -> int:
     return needed
 
 
+def commit_page(vmo: Vmo, page: int) -> None:
+    """Commit one page of a VMO without parent; the quick case. One page has been required."""
+    frame = vmo.machine.physical.take(1, vmo.state)[0][0]
+    vmo.pages.add(page, page + 1, frame)
+    drop_entries(vmo, page, page + 1)
+
+
 def decommit(vmo: Vmo, start: int, end: int) -> int:
     """Free the VMO's own pages in ``[start, end)``; returns how many.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from magmem.errors import AccessDenied, BadHandle, BadState
+from magmem.errors import AccessDenied, BadHandle, WrongType
 from magmem.sim.arguments import name_text
 from magmem.sim.rights import (
     RIGHT_DUPLICATE,
@@ -92,7 +92,7 @@ class Handle:
         self.need(RIGHT_SET_PROPERTY, "setting its name")
         text = name_text(name)
         if not hasattr(self.object, "name") or self.type == "vmar":
-            raise BadState(f"a {self.type} has no name")
+            raise WrongType(f"a {self.type} has no name to set")
         self.object.name = text
         self.record("set_name", text)
 

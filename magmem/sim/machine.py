@@ -98,6 +98,8 @@ class Machine:
         name: str = "",
         history: bool = True,
     ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise InvalidArgs(f"expected an integer as seed, found {seed!r}")
         plan = boot or BootPlan()
         ranges = memory_ranges(memory, memory_map)
         self.seed = seed

@@ -14,6 +14,7 @@ from magmem.sim import commit
 from magmem.sim.arguments import size_of
 from magmem.sim.heap import MAPPING_BYTES
 from magmem.sim.perms import ACCESS_NAMES, EXECUTE, PERMS_TEXT, READ, WRITE
+from magmem.sim.physical import FREE
 from magmem.sim.runs import Run, RunSet
 from magmem.sim.vmo import Vmo, release_vmo
 from magmem.snapshot.schema import PAGE_BYTES
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from magmem.sim.vmar import Vmar
 
 __all__ = ["Mapping", "fault"]
+
+TOUCH_PAGES = 4
+"""Most pages that touching one page takes: itself and a table of each level."""
 
 
 class Mapping:
@@ -265,25 +269,34 @@ def fault(mapping: Mapping, start: int, end: int, access: int, at: int) -> int:
     vmo = mapping.vmo
     first = mapping.vmo_first
     entries = mapping.entries
-    if (
-        access == WRITE
-        and vmo.phys_base is None
-        and (end - start > 1 or start + first not in vmo.pages)
-    ):
-        segments, needed = commit.plan(vmo, start + first, end + first)
-        if needed:
+    if access == WRITE and vmo.phys_base is None:
+        if end - start > 1:
+            segments, needed = commit.plan(vmo, start + first, end + first)
+            if needed:
+                return _commit_and_install(mapping, start, end, segments, needed)
+        elif start + first not in vmo.pages:
+            if vmo.parent is None and mapping.aspace.physical.counts[FREE] > TOUCH_PAGES:
+                commit.commit_page(vmo, start + first)
+                _install_page(mapping, start)
+                return 1
+            segments, needed = commit.plan(vmo, start + first, end + first)
             return _commit_and_install(mapping, start, end, segments, needed)
-    if entries is not None:
-        gaps = entries.gaps(start, end)
-        if gaps:
-            _install(mapping, gaps, entries)
-    elif end - start == 1:
-        mapping.aspace.tables.install_page((mapping.base >> 12) + start)
-        mapping.entries = RunSet(start, end)
-    else:
-        entries = mapping.entries = RunSet()
-        _install(mapping, [(start, end)], entries)
+    if end - start == 1:
+        if entries is None or start not in entries:
+            _install_page(mapping, start)
+        return 0
+    gaps = [(start, end)] if entries is None else entries.gaps(start, end)
+    if gaps:
+        _install(mapping, gaps)
     return 0
+
+
+def _install_page(mapping: Mapping, page: int) -> None:
+    mapping.aspace.tables.install_page((mapping.base >> 12) + page)
+    if mapping.entries is None:
+        mapping.entries = RunSet(page, page + 1)
+    else:
+        mapping.entries.add(page, page + 1)
 
 
 def _commit_and_install(
@@ -306,14 +319,16 @@ def _commit_and_install(
     return needed
 
 
-def _install(mapping: Mapping, gaps: list[Run], entries: RunSet) -> None:
+def _install(mapping: Mapping, gaps: list[Run]) -> None:
     tables = mapping.aspace.tables
     page = mapping.base >> 12
     lack = tables.lacking([(page + s, page + e) for s, e in gaps])
     mapping.aspace.physical.require(lack, "the page table")
+    if mapping.entries is None:
+        mapping.entries = RunSet()
     for s, e in gaps:
         tables.install(page + s, page + e)
-        entries.add(s, e)
+        mapping.entries.add(s, e)
 
 
 def _refusal(mapping: Mapping, end: int, access: int, at: int) -> PageFault:

@@ -194,6 +194,7 @@ class Vmar(Children):
         process = self.aspace.process
         if process is None:
             raise AccessDenied("userspace has no VMAR of the kernel's address space")
+        process.need_new_objects()
         mask = parse_perms(perms)
         size_bytes = round_up(size_of(size))
         where = None if offset is None else size_of(offset)
