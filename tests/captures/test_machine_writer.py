@@ -141,6 +141,14 @@ def test_a_described_machine_keeps_what_only_tables_tell() -> None:
     assert len(tree["processes"]) == len(snap.processes)
 
 
+def test_vmars_too_deep_to_nest_are_told_as_rows() -> None:
+    """A tree deeper than the format nests is written as a table and comes back equal."""
+    snap = golden("system-doc-asd")
+    regions = {"aspace": [1] * 600, "depth": list(range(600)), "kind": ["vmar"] * 600}
+    deep = Snapshot.of({**snap.tables(), "regions": regions}, root_job_koid=1028)
+    assert parse_machine(dump_machine(deep), "deep.json").equals(deep)
+
+
 def test_one_record_stands_on_one_line() -> None:
     """The file is readable: a record never spans two lines."""
     for snap in (golden(), partial()):

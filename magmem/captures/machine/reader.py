@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from magmem.captures.collector import collector_off
 from magmem.captures.columns import check_choices
 from magmem.captures.json_text import Note, broken_json, decode, shorten
 from magmem.captures.machine.description import coverage_of, frames_of
@@ -44,6 +45,11 @@ def parse_machine(data: bytes | str, source: str) -> Snapshot:
     """
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     _check_format(data, source)
+    with collector_off():
+        return _parse(data, source)
+
+
+def _parse(data: bytes, source: str) -> Snapshot:
     machine, notes = decode(data, Machine, source)
     index = MachineIndex(machine, source)
     given = {} if machine.tables is None else frames_from_tables(machine.tables, source)

@@ -21,6 +21,8 @@ from magmem.snapshot import TABLES, Column
 
 __all__ = ["frames_from_tables", "plain_values", "table_records"]
 
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
     """The tables that are given.
@@ -40,9 +42,10 @@ def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
             values = list(map(attrgetter(column.name), rows))
             if column.required or values.count(None) < len(values):
                 columns[column.name] = _array(values, column, source, f"tables.{name}")
-        frames[name] = table.frame(columns) if rows else table.frame()
-        if rows and not columns:
-            frames[name] = table.frame({next(iter(table.columns)): [None] * len(rows)})
+        if not columns:
+            # Rows of which nothing is known are rows all the same.
+            columns[next(iter(table.columns))] = [None] * len(rows)
+        frames[name] = table.frame(columns if rows else {})
     return frames
 
 
@@ -70,10 +73,7 @@ def table_records(name: str, frame: pd.DataFrame) -> list[str]:
     lists = [plain_values(frame[column.name], column) for column in columns]
     names = [column.name for column in columns]
     return [
-        json.dumps(
-            {key: value for key, value in zip(names, row, strict=True) if value is not None},
-            ensure_ascii=False,
-        )
+        _JSON({key: value for key, value in zip(names, row, strict=True) if value is not None})
         for row in zip(*lists, strict=True)
     ]
 

@@ -9,9 +9,9 @@ one read from a transcript, is written as tables alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
+from magmem.captures.collector import collector_off
 from magmem.captures.machine.format import FORMAT
 from magmem.captures.machine.reader import parse_machine
 from magmem.captures.machine.records import Untold, describe
@@ -20,6 +20,8 @@ from magmem.errors import CaptureError
 from magmem.snapshot import Snapshot
 
 __all__ = ["dump_machine"]
+
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def dump_machine(snap: Snapshot) -> str:
@@ -30,12 +32,17 @@ def dump_machine(snap: Snapshot) -> str:
     str
         JSON, one record per line.
     """
-    head = _head(snap)
+    with collector_off():
+        return _dump(snap)
+
+
+def _dump(snap: Snapshot) -> str:
+    head = [_field(key, value) for key, value in _head(snap).items()]
     try:
-        described = describe(snap)
-        back = parse_machine(_text(head, described).encode(), "snapshot")
+        described = [_field(key, value) for key, value in describe(snap).items()]
+        back = parse_machine(_text([*head, *described]), "snapshot")
     except (Untold, CaptureError, RecursionError):
-        described, back = {}, None
+        described, back = [], None
     tables: dict[str, list[str]] = {}
     for name, frame in snap.tables().items():
         told = back is not None and frame.equals(back.tables()[name])
@@ -44,7 +51,11 @@ def dump_machine(snap: Snapshot) -> str:
             tables[name] = table_records(name, frame)
     known = dict.fromkeys(snap.coverage, "absent") if back is None else back.coverage
     coverage = {facet: state for facet, state in snap.coverage.items() if state != known[facet]}
-    return _text(head, described, coverage, tables)
+    rest = [_field("coverage", coverage)] if coverage else []
+    if tables:
+        inner = [f'"{name}": {_rows(rows, "  ")}' for name, rows in tables.items()]
+        rest.append('"tables": {\n  ' + ",\n  ".join(inner) + "\n }")
+    return _text([*head, *described, *rest])
 
 
 def _head(snap: Snapshot) -> dict[str, Any]:
@@ -61,31 +72,18 @@ def _head(snap: Snapshot) -> dict[str, Any]:
     return head
 
 
-def _text(
-    head: dict[str, Any],
-    described: dict[str, Any],
-    coverage: Mapping[str, str] | None = None,
-    tables: dict[str, list[str]] | None = None,
-) -> str:
-    lines = [f'"{key}": {_json(value)}' for key, value in head.items()]
-    for key, value in described.items():
-        if isinstance(value, list) and key != "jobs_by_importance":
-            lines.append(f'"{key}": {_rows(list(map(_json, value)), " ")}')
-        else:
-            lines.append(f'"{key}": {_json(value)}')
-    if coverage:
-        lines.append(f'"coverage": {_json(coverage)}')
-    if tables:
-        inner = [f'"{name}": {_rows(rows, "  ")}' for name, rows in tables.items()]
-        lines.append('"tables": {\n  ' + ",\n  ".join(inner) + "\n }")
-    return "{\n " + ",\n ".join(lines) + "\n}\n"
+def _text(fields: list[str]) -> str:
+    return "{\n " + ",\n ".join(fields) + "\n}\n"
+
+
+def _field(key: str, value: Any) -> str:
+    """A field of the description; an array of records has one on each line."""
+    if isinstance(value, list) and key != "jobs_by_importance":
+        return f'"{key}": {_rows(list(map(_JSON, value)), " ")}'
+    return f'"{key}": {_JSON(value)}'
 
 
 def _rows(records: list[str], indent: str) -> str:
     if not records:
         return "[]"
     return f"[\n{indent} " + f",\n{indent} ".join(records) + f"\n{indent}]"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -8,17 +8,16 @@ no process reaches stay unknown.
 from __future__ import annotations
 
 import calendar
-import gc
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pandas as pd
 
+from magmem.captures.collector import collector_off
 from magmem.captures.columns import integers, texts
 from magmem.captures.json_text import Note, broken_json, shorten
 from magmem.captures.memgraph.records import ABSENT, Record, Records, split_records
@@ -70,7 +69,7 @@ def parse_memgraph(data: bytes | str, source: str) -> Snapshot:
     """
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     notes: list[Note] = []
-    with _no_collector():
+    with collector_off():
         try:
             parts = _collect(split_records(data, source))
         except _BROKEN as error:
@@ -82,18 +81,6 @@ def parse_memgraph(data: bytes | str, source: str) -> Snapshot:
             except _BROKEN as again:
                 raise broken_json(again, mended, source) from None
         return parts.snapshot(notes)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Without the cyclic collector: records make no cycles, and passes over them cost seconds."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _mend(data: bytes, source: str) -> tuple[bytes, list[Note]]:
