@@ -6,7 +6,6 @@ integers), ``listing.html`` a plain table. A notebook shows the text.
 
 from __future__ import annotations
 
-import html as html_escaping
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,4 +73,6 @@ class Listing:
 
 
 def _escape(text: str) -> str:
-    return html_escaping.escape(text)
+    import html  # its table of entities would cost every quick command 8 ms
+
+    return html.escape(text)
