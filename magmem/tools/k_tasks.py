@@ -148,10 +148,10 @@ def k_ht(snap: Source, koid: int) -> Listing:
     if not kernel_process(state, koid):
         return Listing(f"process {koid} not found!\n", pd.DataFrame(), title=title)
     mine = (state.handles["process_koid"] == koid).to_numpy()
-    if not state.knows("handles") and not mine.any():
-        raise missing(state, "k ht", "handles", f"the handles of process {koid}")
     warnings: tuple[str, ...] = ()
     if not _counts(state, pd.Series([koid]))["told"].all():
+        if not mine.any():
+            raise missing(state, "k ht", "handles", f"the handles of process {koid}")
         warnings = (f"k ht: this capture may know only some handles of process {koid}",)
     frame = state.handles[mine][["value", "koid", "type"]].reset_index(drop=True)
     known = frame["value"].notna().to_numpy()

@@ -60,7 +60,9 @@ def _entries(snap: Snapshot, refs: pd.DataFrame) -> list[str]:
     """The VMO of each reference; the text is made once per VMO."""
     distinct, place = np.unique(refs["vmo"].to_numpy(), return_inverse=True)
     facts = vmo_facts(snap).reindex(distinct).reset_index(drop=True)
-    no_clone = facts["is_clone"].eq(False).fillna(False)
+    # memgraph says 0 for no parent and for one without koid; a reader of it cannot know which.
+    either = facts["is_clone"].isna() & facts["parent_koid"].isna() & facts["share_count"].notna()
+    no_clone = facts["is_clone"].eq(False).fillna(False) | either
     names = [f'"name": {quoted(name)}' for name in facts["name"].fillna("").tolist()]
     facts["parent_koid"] = facts["parent_koid"].mask(no_clone, 0)
     fields = {name: columns.integers(facts[name]) for name in FACTS}

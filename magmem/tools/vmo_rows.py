@@ -100,10 +100,8 @@ def vmo_lines(facts: pd.DataFrame, unit: str = "") -> npt.NDArray[np.object_]:
 
 def _parents(facts: pd.DataFrame) -> list[str]:
     """The parent's koid, or ``-`` for no clone."""
-    clone, parent = facts["is_clone"], facts["parent_koid"]
-    # memgraph writes 0 for "no clone" as for a parent without koid, which is rare.
-    none = clone.eq(False).fillna(parent.eq(0)).fillna(False).to_numpy(dtype=bool)
-    texts = np.array(columns.integers(parent), dtype=object)
+    none = facts["is_clone"].eq(False).fillna(False).to_numpy(dtype=bool)
+    texts = np.array(columns.integers(facts["parent_koid"]), dtype=object)
     result: list[str] = np.where(none, "-", texts).tolist()
     return result
 
