@@ -63,11 +63,13 @@ def compact(vmar: Vmar, size_bytes: int) -> int:
     """A place 1 to 128 pages from a child; uniform if no child has that much room beside it."""
     spots = []
     for start, end in vmar.gaps():
-        room = (end - start - size_bytes) // PAGE_BYTES
+        below, above = start > vmar.base, end < vmar.end
+        # Between two children a page stays free on either side.
+        room = (end - start - size_bytes) // PAGE_BYTES - (below and above)
         if room >= 1:
-            if start > vmar.base:
+            if below:
                 spots.append((start, 1, room))
-            if end < vmar.end:
+            if above:
                 spots.append((end - size_bytes, -1, room))
     if not spots:
         return uniform(vmar, size_bytes)
