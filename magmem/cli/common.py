@@ -77,6 +77,8 @@ def write(text: str) -> None:
 
     A name that is not Unicode (a lone surrogate) prints as ``?``.
     """
+    if sys.stdout is None:  # started with standard output closed
+        return
     stream = getattr(sys.stdout, "buffer", None)
     if stream is None:
         sys.stdout.write(text)

@@ -84,6 +84,6 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        click.echo(f"magmem: {error.filename or 'file'}: {error.strerror}", err=True)
+        click.echo(f"magmem: {error.filename or 'output'}: {error.strerror}", err=True)
         return 1
     return status if isinstance(status, int) else 0
