@@ -7,8 +7,7 @@ regions table tells who maps what.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -70,8 +69,20 @@ class _Vias(dict[tuple[str, ...], int]):
         return code
 
 
-def _ints() -> array[int]:
-    return array("q")
+class _Column:
+    """Integers that come in parts, one part per process."""
+
+    def __init__(self) -> None:
+        self._parts: list[Ints] = []
+
+    def extend(self, values: Iterable[int], count: int) -> None:
+        """Add `count` values."""
+        self._parts.append(np.fromiter(values, np.int64, count))
+
+    @cached_property
+    def all(self) -> Ints:
+        """Every value, once nothing more is added."""
+        return np.concatenate([np.zeros(0, np.int64), *self._parts])
 
 
 @dataclass
@@ -87,14 +98,14 @@ class VmoColumns:
     source: str
     processes: list[int] = field(default_factory=list)
     _record: list[int] = field(default_factory=list)
-    _koid: array[int] = field(default_factory=_ints)
+    _koid: _Column = field(default_factory=_Column)
     _name: list[str | None] = field(default_factory=list)
-    _fields: dict[str, array[int]] = field(default_factory=lambda: {k: _ints() for k in _COLUMNS})
-    _entry_ends: list[int] = field(default_factory=list)
-    _ref_koid: array[int] = field(default_factory=_ints)
-    _ref_via: array[int] = field(default_factory=_ints)
-    _ref_rights: array[int] = field(default_factory=_ints)
-    _ref_ends: list[int] = field(default_factory=list)
+    _fields: dict[str, _Column] = field(default_factory=lambda: {k: _Column() for k in _COLUMNS})
+    _entry_counts: list[int] = field(default_factory=list)
+    _ref_koid: _Column = field(default_factory=_Column)
+    _ref_via: _Column = field(default_factory=_Column)
+    _ref_rights: _Column = field(default_factory=_Column)
+    _ref_counts: list[int] = field(default_factory=list)
     _masks: _Masks = field(default_factory=_Masks)
     _vias: _Vias = field(default_factory=_Vias)
 
@@ -102,17 +113,17 @@ class VmoColumns:
         """Collect one process, told by record `at`."""
         self.processes.append(process)
         self._record.append(at)
-        self._koid.extend(map(attrgetter("koid"), vmos))
+        self._koid.extend(map(attrgetter("koid"), vmos), len(vmos))
         self._name.extend(map(attrgetter("name"), vmos))
         for name, column in self._fields.items():
-            column.extend(map(attrgetter(name), vmos))
-        self._entry_ends.append(len(self._koid))
-        self._ref_koid.extend(map(attrgetter("vmo_koid"), refs))
+            column.extend(map(attrgetter(name), vmos), len(vmos))
+        self._entry_counts.append(len(vmos))
+        self._ref_koid.extend(map(attrgetter("vmo_koid"), refs), len(refs))
         vias = map(attrgetter("via"), refs)
-        self._ref_via.extend(map(self._vias.__getitem__, vias))
+        self._ref_via.extend(map(self._vias.__getitem__, vias), len(refs))
         rights = map(attrgetter("handle_rights"), refs)
-        self._ref_rights.extend(map(self._masks.__getitem__, rights))
-        self._ref_ends.append(len(self._ref_koid))
+        self._ref_rights.extend(map(self._masks.__getitem__, rights), len(refs))
+        self._ref_counts.append(len(refs))
 
     @cached_property
     def _keys(self) -> tuple[Ints, Ints]:
@@ -121,12 +132,12 @@ class VmoColumns:
         The koid; a VMO without one (koid 0) is told apart only by where it is listed: the nth of a
         process's entries is the nth of its references. Those keys are negative.
         """
-        entry, ref = (np.array(koids, dtype=np.int64) for koids in (self._koid, self._ref_koid))
+        entry, ref = self._koid.all.copy(), self._ref_koid.all.copy()
         nameless, lost = entry == 0, ref == 0
         count = int(nameless.sum())
         entry[nameless] = np.arange(-count - int(lost.sum()), -int(lost.sum()))
         same = np.array_equal(
-            _per_process(nameless, self._entry_ends), _per_process(lost, self._ref_ends)
+            _per_process(nameless, self._entry_counts), _per_process(lost, self._ref_counts)
         )
         ref[lost] = entry[nameless] if same else np.arange(-int(lost.sum()), 0)
         return entry, ref
@@ -135,7 +146,9 @@ class VmoColumns:
     def _unique(self) -> tuple[Ints, Ints, Ints]:
         """Keys of all VMOs in order, the entry that tells each (or -1), and each entry's row."""
         entry, ref = self._keys
-        keys = np.union1d(entry, ref)
+        # np.unique hashes before it sorts, which costs ten times as much here.
+        every = np.sort(np.concatenate((entry, ref)))
+        keys = every[np.append(True, every[1:] != every[:-1])[: len(every)]]
         row = np.searchsorted(keys, entry)
         first = np.full(len(keys), ABSENT, np.int64)
         # Written from last to first, so that the first entry of each VMO stands.
@@ -145,9 +158,9 @@ class VmoColumns:
     def entry_of(self, row: int) -> tuple[int, int]:
         """Record, and item of its ``vmos``, that first told a row of the vmos table."""
         first = int(self._unique[1][row])
-        process = int(np.searchsorted(self._entry_ends, first, side="right"))
-        start = self._entry_ends[process - 1] if process else 0
-        return self._record[process], first - start
+        ends = np.cumsum(self._entry_counts)
+        process = int(np.searchsorted(ends, first, side="right"))
+        return self._record[process], first - int(ends[process] - self._entry_counts[process])
 
     def vmos(self) -> pd.DataFrame:
         """The vmos table, in the order of koids, which is that of creation."""
@@ -155,7 +168,7 @@ class VmoColumns:
         values: dict[str, Any] = {}
         for name, column in _COLUMNS.items():
             # A VMO that no entry tells has -1 for its entry, which fetches the item appended.
-            numbers = np.append(np.array(self._fields[name], dtype=np.int64), ABSENT)[first]
+            numbers = np.append(self._fields[name].all, ABSENT)[first]
             unknown = numbers == ABSENT
             if name == "parent_koid":
                 # 0 stands for no parent and for a parent without koid alike.
@@ -182,10 +195,9 @@ class VmoColumns:
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The aspaces, regions and handles tables of the processes collected."""
         vmo = np.searchsorted(self._unique[0], self._keys[1])
-        counts = np.diff(self._ref_ends, prepend=0)
-        owner = np.repeat(np.arange(len(self.processes)), counts)
+        owner = np.repeat(np.arange(len(self.processes)), self._ref_counts)
         koids = np.array(self.processes, dtype=np.int64)
-        via = np.array(self._ref_via, dtype=np.int64)
+        via = self._ref_via.all
         mapped, held = np.flatnonzero(via & 2), np.flatnonzero(via & 1)
         spaces = {
             "kind": ["user"] * len(koids),
@@ -198,12 +210,11 @@ class VmoColumns:
             "kind": np.ones(len(mapped), np.int8),
             "vmo": integers(vmo[mapped]),
         }
-        rights = np.array(self._ref_rights, dtype=np.int64)[held]
         handles = {
             "process_koid": koids[owner[held]],
             "type": texts(["vmo"] * len(held)),
             "koid": integers(np.maximum(self._keys[1][held], 0)),
-            "rights": integers(rights),
+            "rights": integers(self._ref_rights.all[held]),
             "vmo": integers(vmo[held]),
         }
         columns = {"aspaces": spaces, "regions": regions, "handles": handles}
@@ -225,15 +236,16 @@ class VmoColumns:
     def _contradictions(self, keys: Ints, first: Ints, row: Ints) -> list[Note]:
         notes: list[Note] = []
         columns: dict[str, npt.NDArray[Any]] = {
-            name: np.array(column, dtype=np.int64) for name, column in self._fields.items()
+            name: column.all for name, column in self._fields.items()
         }
         columns["name"] = np.array(self._name, dtype=object)
+        ends = np.cumsum(self._entry_counts)
         for name, values in columns.items():
             wrong = np.flatnonzero(values != values[first[row]])
             for at in wrong[:MAX_NOTES].tolist():
                 kept, other = values[[first[row[at]], at]].tolist()
                 message = f"VMO {keys[row[at]]}: {name} {shorten(kept)} and {shorten(other)}"
-                process = int(np.searchsorted(self._entry_ends, at, side="right"))
+                process = int(np.searchsorted(ends, at, side="right"))
                 place = f"p/{self.processes[process]}"
                 notes.append(("contradiction", self.source, place, message))
             if len(wrong) > MAX_NOTES:
@@ -242,7 +254,7 @@ class VmoColumns:
         return notes
 
 
-def _per_process(chosen: npt.NDArray[np.bool_], ends: list[int]) -> Ints:
+def _per_process(chosen: npt.NDArray[np.bool_], counts: list[int]) -> Ints:
     """How many of the chosen items each process has."""
-    before = np.concatenate(([0], np.cumsum(chosen)))
-    return np.diff(before[np.array([0, *ends], dtype=np.int64)]).astype(np.int64)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return np.bincount(owner[chosen], minlength=len(counts)).astype(np.int64)
