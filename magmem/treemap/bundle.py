@@ -15,7 +15,7 @@ from magmem.treemap.palette import DARK, LIGHT, TINTS, Theme, text_on
 
 __all__ = ["MODULES", "script", "style"]
 
-MODULES: Final = ("sizes", "tree", "layout", "dom", "words", "table", "tiles", "treemap")
+MODULES: Final = ("sizes", "tree", "layout", "dom", "words", "table", "tiles", "tip", "treemap")
 """Modules in the order of their imports: none imports a later one."""
 
 _FOLDER: Final = Path(__file__).parent / "assets"
@@ -77,7 +77,10 @@ def _tint(name: str) -> str:
         "dots": f"radial-gradient(circle, {pattern} 1.2px, transparent 1.6px) 0 0 / 7px 7px",
     }.get(TINTS[name].pattern)
     background = f"{image}, var(--mm-{name})" if image else f"var(--mm-{name})"
-    rule = f".mm-tint-{name} {{ color: var(--mm-on-{name}); background: {background}; }}\n"
+    rule = (
+        f".mm-tint-{name} {{ --mm-fill: var(--mm-{name}); color: var(--mm-on-{name}); "
+        f"background: {background}; }}\n"
+    )
     # A label over a pattern stands on a plain plate.
     plate = f".mm-tint-{name} > .mm-label {{ background: var(--mm-{name}); }}\n"
     return rule + plate if image else rule

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cut, plan, squarify } from "../../magmem/treemap/assets/layout.js";
+import { cut, nearest, plan, squarify } from "../../magmem/treemap/assets/layout.js";
 
 const STAGE = { x: 0, y: 0, w: 600, h: 400 };
 
@@ -73,4 +73,13 @@ test("children stand inside their parent, below its header", () => {
 test("a level of zeros draws nothing", () => {
   const tree = flat([0, 0]);
   assert.deepEqual(plan(tree, tree.children(), STAGE), []);
+});
+
+test("arrows lead to the nearest tile that lies in their direction", () => {
+  const at = (x, y, depth = 0) => ({ x, y, w: 10, h: 10, depth });
+  const tiles = [at(0, 0), at(10, 0), at(0, 10), at(10, 10), at(12, 2, 1)];
+  assert.deepEqual(
+    [[1, 0], [0, 1], [-1, 0], [0, -1]].map((direction) => nearest(tiles, 0, direction)), [1, 2, -1, -1],
+  );
+  assert.equal(nearest(tiles, 3, [-1, 0]), 2);
 });

@@ -113,3 +113,26 @@ export function plan(tree, items, stage, { least = 64, most = 5000 } = {}) {
   }
   return tiles;
 }
+
+/**
+ * The tile of the first level that is nearest in a direction.
+ * @param {object[]} tiles of `plan`
+ * @param {number} from place of a tile in them
+ * @param {[number, number]} direction -1, 0 or 1 across and down
+ * @returns {number} place of the tile found; -1 if there is none
+ */
+export function nearest(tiles, from, [across, down]) {
+  const here = tiles[from];
+  const middle = ({ x, y, w, h }) => (across ? y + h / 2 : x + w / 2);
+  let [best, least] = [-1, Infinity];
+  tiles.forEach((tile, at) => {
+    if (tile.depth > 0 || at === from) return;
+    const ahead = across > 0 ? tile.x - here.x - here.w
+      : across < 0 ? here.x - tile.x - tile.w
+        : down > 0 ? tile.y - here.y - here.h
+          : here.y - tile.y - tile.h;
+    const distance = ahead + 2 * Math.abs(middle(tile) - middle(here));
+    if (ahead >= -1 && distance < least) [best, least] = [at, distance];
+  });
+  return best;
+}

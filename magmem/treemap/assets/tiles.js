@@ -23,12 +23,14 @@ export function blend(tree, node) {
 /**
  * The element of a tile of `plan`.
  * @param {number} at place of the tile in the plan
- * @param {{unit: string, wanted: string, holds: Uint8Array, siblings: number}} state unit of sizes,
- *     search text, nodes that hold a find, and how many tiles the first level has
+ * @param {{unit: string, wanted: string, holds: Uint8Array, selected: number, siblings: number}} state
+ *     unit of sizes, search text, nodes that hold a find, the node that is selected, and how many
+ *     tiles the first level has
  */
-export function tileElement(tree, tile, at, { unit, wanted, holds, siblings }) {
+export function tileElement(tree, tile, at, { unit, wanted, holds, selected, siblings }) {
   const { node, merged, x, y, w, h, depth } = tile;
   const element = make("div", `mm-tile ${look(tree, tile, wanted, holds)}`);
+  if (node >= 0 && node === selected) element.classList.add("mm-selected");
   element.dataset.at = at;
   const { style } = element;
   style.left = `${x}px`;

@@ -2,10 +2,11 @@
 // It knows nothing of Jupyter or of where its data comes from.
 
 import { fly, make } from "./dom.js";
-import { plan } from "./layout.js";
+import { nearest, plan } from "./layout.js";
 import { UNITS } from "./sizes.js";
 import { table } from "./table.js";
 import { overview, tileElement } from "./tiles.js";
+import { Tip } from "./tip.js";
 import { Tree } from "./tree.js";
 import { facts, freeSentence, mergedFacts, mergedSentence, others, sentence, title } from "./words.js";
 
@@ -37,6 +38,7 @@ class TreemapView {
 
   /** Show other data; the place in the tree is kept where it still exists. */
   update(data) {
+    this.selected = -1;
     const place = this.tree ? this.path.map(({ node }) => this.#address(node)) : [];
     this.tree = new Tree(data);
     this.path = [{ node: 0, items: null }];
@@ -89,14 +91,13 @@ class TreemapView {
     this.words = make("p", "mm-words", "", { "aria-live": "polite" });
     this.legend = make("ul", "mm-legend", "", { "aria-label": "legend" });
     this.notes = make("ul", "mm-notes", "", { "aria-label": "notes" });
-    this.tip = make("div", "mm-tip", "", { role: "tooltip" });
-    this.tip.hidden = true;
+    this.tip = new Tip(this.root);
     const controls = make("div", "mm-controls");
     controls.append(this.out, this.field, this.count, this.units, this.toggle, this.foldFree);
     this.root.append(
       this.heading, controls, this.bar, this.crumbs, this.frame, this.words, this.legend, this.notes,
-      this.tip,
     );
+    this.root.append(this.tip.element);
     element.replaceChildren(this.root);
   }
 
@@ -119,15 +120,21 @@ class TreemapView {
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.#nextFound();
     });
+    const by = (device) => (this.root.dataset.by = device);
+    this.root.addEventListener("pointerdown", () => by("pointer"), true);
+    this.root.addEventListener("keydown", () => by("keyboard"), true);
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.stage.addEventListener("click", (event) => {
       const at = this.#tileAt(event);
       if (at >= 0) this.open(this.tiles[at]);
     });
     this.stage.addEventListener("pointermove", (event) => this.#hover(event));
-    this.stage.addEventListener("pointerleave", () => (this.tip.hidden = true));
-    this.stage.addEventListener("focusin", (event) => this.#focused(this.#tileAt(event)));
-    this.stage.addEventListener("focusout", () => (this.tip.hidden = true));
+    this.stage.addEventListener("pointerleave", () => (this.tip.hide()));
+    this.stage.addEventListener("focusin", (event) => {
+      // After a click the pointer tells where one is; the tooltip would be in its way.
+      if (this.root.dataset.by !== "pointer") this.#focused(this.#tileAt(event));
+    });
+    this.stage.addEventListener("focusout", () => (this.tip.hide()));
   }
 
   #tileAt(event) {
@@ -156,13 +163,14 @@ class TreemapView {
     this.foldFree.hidden = !this.folded;
   }
 
-  draw(focus = -1) {
-    this.tip.hidden = true;
+  /** Draw the view; `focus` is the step of the tile to focus, if any. */
+  draw(focus = null) {
+    this.tip.hide();
     this.frame.classList.toggle("mm-as-table", this.asTable);
     this.foldFree.setAttribute("aria-pressed", String(!this.folded));
     this.#drawCrumbs();
     this.bar.replaceChildren(...overview(this.tree, this.view.node, this.unit, this.bar.clientWidth,
-      (node) => this.#goto(this.tree.count[node] ? this.#pathTo(node) : this.path.slice(0, 1), -1)));
+      (node) => this.#goto(this.tree.count[node] ? this.#pathTo(node) : this.path.slice(0, 1))));
     this.words.textContent = this.#viewSentence();
     if (this.asTable) {
       const items = this.view.items ?? this.tree.children(this.view.node);
@@ -174,13 +182,12 @@ class TreemapView {
     this.drawnAt = `${w} ${h}`;
     if (w < 8 || h < 8) return;
     this.tiles = plan(this.tree, this.#items(), { x: 0, y: 0, w, h });
-    const { unit, wanted, holds } = this;
+    const { unit, wanted, holds, selected } = this;
     const siblings = this.tiles.filter(({ depth }) => depth === 0).length;
     this.elements = this.tiles.map((tile, at) =>
-      tileElement(this.tree, tile, at, { unit, wanted, holds, siblings }));
+      tileElement(this.tree, tile, at, { unit, wanted, holds, selected, siblings }));
     this.stage.replaceChildren(...this.elements);
-    this.#current(Math.max(this.tiles.findIndex((tile) => tile.depth === 0 && tile.node === focus), 0));
-    if (focus >= 0) this.elements[this.now]?.focus({ preventScroll: true });
+    this.#current(Math.max(this.tiles.indexOf(this.#placeOf(focus)), 0), focus !== null);
   }
 
   #viewSentence() {
@@ -228,16 +235,17 @@ class TreemapView {
   /** Open a tile: go into what has parts, select what has none. */
   open({ node, merged = null, parent = -1, element = null }) {
     if (node < 0) {
-      const holder = parent >= 0 ? this.tiles[parent].node : this.view.node;
+      const holder = this.#holderOf(parent);
       const path = holder === this.view.node ? this.path : this.#pathTo(holder);
       this.onSelect(merged.flatMap((item) => this.tree.koidsOf(item)), "others");
       this.#goto([...path, { node: holder, items: merged }]);
       return;
     }
     this.onSelect(this.tree.koidsOf(node), this.tree.label(node));
+    this.#select(node);
     if (this.tree.count[node]) this.#goto(this.#pathTo(node));
     else if (this.tree.parent[node] === this.view.node) this.#focusNode(node);
-    else this.#goto(this.#pathTo(this.tree.parent[node]), node);
+    else this.#goto(this.#pathTo(this.tree.parent[node]), { node });
   }
 
   /** The steps to a node, along the way that is open now as far as it leads there. */
@@ -252,16 +260,15 @@ class TreemapView {
 
   /** One level out; the tile that was open has the focus. */
   zoomOut() {
-    if (this.path.length > 1) this.#goto(this.path.slice(0, -1), this.view.node);
+    if (this.path.length > 1) this.#goto(this.path.slice(0, -1), this.view);
   }
 
-  #goto(path, focus = -1) {
+  #goto(path, focus = null) {
     const inward = path.length > this.path.length;
     const outer = inward ? path[this.path.length] : this.path[path.length];
     const before = this.#placeOf(outer);
-    const leaf = focus >= 0 ? focus : (path.at(-1).items ?? this.tree.children(path.at(-1).node))[0];
     this.path = path;
-    this.draw(leaf);
+    this.draw(focus ?? { node: this.#items()[0] });
     if (this.asTable || !outer) return;
     const whole = { x: 0, y: 0, w: this.stage.clientWidth, h: this.stage.clientHeight };
     if (inward) fly(this.stage, before, whole);
@@ -270,8 +277,22 @@ class TreemapView {
 
   /** Where a step of the path is drawn in this view, if it is. */
   #placeOf(step) {
-    return this.tiles?.find(({ node, merged }) =>
-      step && (step.items ? merged === step.items : node === step.node && node >= 0));
+    return step && this.tiles?.find(({ node, merged, parent }) =>
+      step.items
+        ? merged && merged[0] === step.items[0] && this.#holderOf(parent) === step.node
+        : node === step.node);
+  }
+
+  /** The node that a tile stands in, from the tile's parent in the plan. */
+  #holderOf(parent) {
+    return parent >= 0 ? this.tiles[parent].node : this.view.node;
+  }
+
+  #select(node) {
+    this.selected = node;
+    this.tiles?.forEach((tile, at) => {
+      this.elements[at].classList.toggle("mm-selected", tile.node === node && node >= 0);
+    });
   }
 
   #focusNode(node) {
@@ -302,20 +323,8 @@ class TreemapView {
   }
 
   /** Focus the nearest tile of this level in a direction. */
-  #step([dx, dy]) {
-    const centre = ({ x, y, w, h }) => [x + w / 2, y + h / 2];
-    const here = this.tiles[this.now];
-    const [cx, cy] = centre(here);
-    let [best, nearest] = [-1, Infinity];
-    this.tiles.forEach((tile, at) => {
-      if (tile.depth > 0 || at === this.now) return;
-      const [x, y] = centre(tile);
-      const ahead = dx ? (dx > 0 ? tile.x - here.x - here.w : here.x - tile.x - tile.w)
-        : (dy > 0 ? tile.y - here.y - here.h : here.y - tile.y - tile.h);
-      if (ahead < -1) return;
-      const distance = ahead + 2 * Math.abs(dx ? y - cy : x - cx);
-      if (distance < nearest) [best, nearest] = [at, distance];
-    });
+  #step(direction) {
+    const best = nearest(this.tiles, this.now, direction);
     if (best >= 0) this.#current(best, true);
   }
 
@@ -335,21 +344,20 @@ class TreemapView {
     this.foundAt = (this.foundAt + 1) % this.found.length;
     const node = this.found[this.foundAt];
     const above = Math.max(this.tree.parent[node], 0);
-    this.#goto(this.#pathTo(above), node);
+    this.#goto(this.#pathTo(above), { node });
     this.field.focus();
   }
 
   #focused(at) {
     if (at < 0) return;
     const tile = this.tiles[at];
-    if (tile.depth === 0) this.#current(at);
     this.words.textContent = this.#sentence(tile);
     this.#showTip(tile, tile.x + tile.w / 2, tile.y + Math.min(tile.h, 40));
   }
 
   #sentence({ node, merged, parent }) {
     if (node >= 0) return sentence(this.tree, node, this.unit);
-    return mergedSentence(this.tree, parent >= 0 ? this.tiles[parent].node : this.view.node, merged, this.unit);
+    return mergedSentence(this.tree, this.#holderOf(parent), merged, this.unit);
   }
 
   #hover(event) {
@@ -362,20 +370,8 @@ class TreemapView {
   #showTip(tile, x, y) {
     const { tree, unit } = this;
     const { node, merged, parent } = tile;
-    const holder = parent >= 0 ? this.tiles[parent].node : this.view.node;
-    const rows = node >= 0 ? facts(tree, node, unit) : mergedFacts(tree, holder, merged, unit);
-    const list = make("dl");
-    for (const [word, value] of rows) list.append(make("dt", "", word), make("dd", "", value));
-    const head = node >= 0 ? title(tree, node) : others(tree, merged, unit);
-    this.tip.replaceChildren(make("b", "", head), list);
-    this.tip.hidden = false;
-    const room = this.root.getBoundingClientRect();
-    const stage = this.stage.getBoundingClientRect();
-    const left = Math.min(stage.left - room.left + x + 14, room.width - this.tip.offsetWidth - 4);
-    const below = stage.top - room.top + y + 16;
-    const above = below - 32 - this.tip.offsetHeight;
-    const fits = below + this.tip.offsetHeight <= stage.bottom - room.top + 40;
-    this.tip.style.left = `${Math.max(left, 4)}px`;
-    this.tip.style.top = `${fits || above < 0 ? below : above}px`;
+    const rows = node >= 0 ? facts(tree, node, unit)
+      : mergedFacts(tree, this.#holderOf(parent), merged, unit);
+    this.tip.show(node >= 0 ? title(tree, node) : others(tree, merged, unit), rows, this.stage, x, y);
   }
 }
