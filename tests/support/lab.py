@@ -85,7 +85,7 @@ def open_notebook(page: Page, lab: Lab, notebook: str) -> None:
     """Open a notebook and wait until its kernel is idle."""
     page.goto(lab.url(notebook))
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+    _idle(page)
 
 
 def run_all(page: Page) -> None:
@@ -101,7 +101,15 @@ def run_all(page: Page) -> None:
         ".filter(c => c.model.type === 'code').every(c => c.model.executionCount)",
         timeout=180_000,
     )
-    page.wait_for_selector(".jp-NotebookPanel-toolbar [data-status='idle']", timeout=60_000)
+    _idle(page)
+
+
+def _idle(page: Page) -> None:
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        " === 'idle'",
+        timeout=120_000,
+    )
 
 
 def model(page: Page) -> dict[str, Any]:
