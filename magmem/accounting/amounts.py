@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -18,13 +18,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints
+from magmem.accounting.runs import Ints, blocks, starts_of
 from magmem.accounting.wide import Wide
 
 __all__ = ["Amounts", "whole_bytes"]
-
-DENSE_CELLS = 1 << 24
-"""Sums are made in a dense table of rows and shares up to this size, else by sorting."""
 
 
 class Amounts:
@@ -56,21 +53,29 @@ class Amounts:
     ) -> None:
         self.rows = rows
         self.wide = wide
-        distinct, code = _codes(share)
-        key = row * max(1, len(distinct)) + code
-        cells = rows * len(distinct)
-        if cells <= 4 * len(row) + DENSE_CELLS:
-            sums = np.zeros(cells, np.int64)
-            np.add.at(sums, key, numerator)
-            cell = np.flatnonzero(sums)
-            sums = sums[cell]
+        distinct, code_of = _codes(share)
+        width = max(1, len(distinct))
+        packed = np.empty(len(row), np.int64)
+        bits = max(int(numerator.max(initial=0)).bit_length(), 1)
+        if rows * width < 1 << (62 - bits) and numerator.min(initial=0) >= 0:
+            # Sorted together with its value, a key is found again without a detour.
+            for block in blocks(len(row)):
+                key = row[block] * width + code_of(share[block])
+                packed[block] = (key << bits) | numerator[block]
+            packed.sort()
+            value = packed & ((1 << bits) - 1)
+            packed >>= bits
         else:
-            order = np.argsort(key)
-            key = key[order]
-            first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
-            cell, sums = key[first], np.add.reduceat(numerator[order], first)
-        self.row: Ints = cell // max(1, len(distinct))
-        self.share: Ints = distinct[cell - self.row * len(distinct)] if len(cell) else cell
+            for block in blocks(len(row)):
+                packed[block] = row[block] * width + code_of(share[block])
+            order = np.argsort(packed)
+            packed, value = packed[order], numerator[order]
+        first = starts_of(packed)
+        cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
+        if (sums == 0).any():
+            cell, sums = cell[sums != 0], sums[sums != 0]
+        self.row: Ints = cell // width
+        self.share: Ints = distinct[cell - self.row * width] if len(cell) else cell
         self.numerator: Ints = sums
 
     @classmethod
@@ -160,9 +165,9 @@ class Amounts:
     @cached_property
     def total(self) -> Fraction:
         """The exact sum of all rows."""
-        distinct, code = _codes(self.share)
+        distinct, code_of = _codes(self.share)
         sums = np.zeros(len(distinct), np.int64)
-        np.add.at(sums, code, self.numerator)
+        np.add.at(sums, code_of(self.share), self.numerator)
         return _sum(distinct.tolist(), sums.tolist()) + sum(
             (one.total for one in self.wide), Fraction(0)
         )
@@ -209,15 +214,14 @@ def _sum(shares: list[int], numerators: list[int]) -> Fraction:
     return Fraction(whole, common)
 
 
-def _codes(values: Ints) -> tuple[Ints, Ints]:
-    """The distinct values, ascending, and where each value stands among them."""
-    if not len(values):
-        return values, values
-    top = int(values.max())
-    if top <= 4 * len(values) + (1 << 20):
-        seen = np.zeros(top + 1, bool)
-        seen[values] = True
-        code = np.cumsum(seen) - 1
-        return np.flatnonzero(seen), code[values]
-    distinct, code = np.unique(values, return_inverse=True)
-    return distinct, code.astype(np.int64)
+def _codes(values: Ints) -> tuple[Ints, Callable[[Ints], Ints]]:
+    """The distinct values, ascending, and what tells where some of them stand."""
+    top = int(values.max(initial=0))
+    if top > 4 * len(values) + (1 << 20):
+        distinct = np.sort(values)
+        distinct = distinct[starts_of(distinct)]
+        return distinct, lambda some: np.searchsorted(distinct, some)
+    seen = np.zeros(top + 1, bool)
+    seen[values] = True
+    place = np.cumsum(seen) - 1
+    return np.flatnonzero(seen), lambda some: place[some]

@@ -8,7 +8,7 @@ are exact (`Amounts`). Asks for complete mappings and page runs: see `magmem.acc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,8 +18,8 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
 from magmem.accounting.kernel import KernelView, integers, view_of
 from magmem.accounting.population import Population
-from magmem.accounting.runs import Ints
-from magmem.accounting.sharing import Shares, cover, disjoint, share
+from magmem.accounting.runs import Ints, order_by, starts_of
+from magmem.accounting.sharing import Shares, cover, disjoint, group_blocks, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
 __all__ = ["STAGES", "Attribution", "Hidden", "attribution_of"]
@@ -74,6 +74,9 @@ class Attribution:
         self.population = Population(view.snap)
         self.aspaces = len(view.snap.aspaces)
         self.vmos = len(view.snap.vmos)
+        # In order of their VMO, neighbours share what they look up.
+        self._vmo: Ints = view.vmo[view.by_vmo]
+        self._aspace: Ints = view.aspace[view.by_vmo]
 
     @property
     def alloc_bytes(self) -> int:
@@ -88,27 +91,26 @@ class Attribution:
     @cached_property
     def r1(self) -> Amounts:
         """Divided exactly by the kernel's share count."""
-        return self._charged(self.view.share_count, self.view.mapping_pages)
+        return self._charged(self.view.share_count, *self.view.places_by_vmo)
 
     @cached_property
     def r2(self) -> Amounts:
         """Divided by the exact number of address spaces that map the VMO."""
         if np.array_equal(self.view.num_aspaces, self.view.share_count):
             return self.r1
-        return self._charged(self.view.num_aspaces, self.view.mapping_pages)
+        return self._charged(self.view.num_aspaces, *self.view.places_by_vmo)
 
     @cached_property
     def r3(self) -> Amounts:
         """Each of the VMO's own pages once per address space."""
-        begin, end = self._own
-        return self._charged(self.view.num_aspaces, end - begin)
+        return self._charged(self.view.num_aspaces, *self._own)
 
     @cached_property
     def r4(self) -> Amounts:
         """Each own page divided by the address spaces that map that page of that VMO."""
         at = self._seen_through
         begin, end = self._own
-        vmo, row = self.view.vmo[at], self.view.aspace[at]
+        vmo, row = self._vmo[at], self._aspace[at]
         return self._with_plain(share(begin[at], end[at], vmo, self.vmos, row), row)
 
     @cached_property
@@ -122,7 +124,7 @@ class Attribution:
         at, plain = self._plain
         return Amounts(
             self.aspaces,
-            np.concatenate((self.view.aspace[at[plain.query]], row[shares.query])),
+            np.concatenate((self._aspace[at[plain.query]], row[shares.query])),
             np.concatenate((plain.sharers, shares.sharers)),
             np.concatenate((plain.pages, shares.pages)) * PAGE_BYTES,
             (*plain.wide, *shares.wide),
@@ -140,7 +142,7 @@ class Attribution:
         plain = self._plain[0]
         row, first, last, _ = self._families
         sums = np.zeros(self.aspaces, np.int64)
-        np.add.at(sums, self.view.aspace[plain], end[plain] - begin[plain])
+        np.add.at(sums, self._aspace[plain], end[plain] - begin[plain])
         np.add.at(sums, row, last - first)
         return sums * PAGE_BYTES
 
@@ -173,7 +175,7 @@ class Attribution:
     def reached_ranges(self, kernel: bool) -> tuple[Ints, Ints]:
         """Ranges of the axis that the kernel's address space reaches, or those of processes."""
         begin, end = self._own
-        row = np.concatenate((self.view.aspace, self.view.aspace[self._seen.query]))
+        row = np.concatenate((self._aspace, self._aspace[self._seen.query]))
         mine = self.population.is_kernel[row] == kernel
         begin = np.concatenate((begin, self._seen.begin))
         end = np.concatenate((end, self._seen.end))
@@ -181,11 +183,11 @@ class Attribution:
 
     def ranges_of(self, vmo: int) -> tuple[Ints, Ints, Ints]:
         """What reaches one VMO's own pages: address space, range on the axis; may overlap."""
-        direct = np.flatnonzero(self.view.vmo == vmo)
+        direct = np.flatnonzero(self._vmo == vmo)
         seen = np.flatnonzero(self._seen.owner == vmo)
         begin, end = self._own
         return (
-            np.concatenate((self.view.aspace[direct], self.view.aspace[self._seen.query[seen]])),
+            np.concatenate((self._aspace[direct], self._aspace[self._seen.query[seen]])),
             np.concatenate((begin[direct], self._seen.begin[seen])),
             np.concatenate((end[direct], self._seen.end[seen])),
         )
@@ -206,26 +208,32 @@ class Attribution:
         nobody = np.where(self.population.of_aspace < 0, 1, -1)
         return amounts.moved(np.where(self.population.is_kernel, 0, nobody), 2)
 
-    def _charged(self, sharers: Ints, pages: Ints) -> Amounts:
-        """`pages` of each mapping, divided by the `sharers` of its VMO."""
-        share_of = sharers[self.view.vmo]
-        return Amounts(self.aspaces, self.view.aspace, share_of, pages * PAGE_BYTES)
+    def _charged(self, sharers: Ints, begin: Ints, end: Ints) -> Amounts:
+        """Pages of each mapping (in order of VMOs), divided by the `sharers` of its VMO."""
+        pages = end - begin
+        pages *= PAGE_BYTES
+        return Amounts(self.aspaces, self._aspace, sharers[self._vmo], pages)
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
-        """Per mapping: its range of own pages, cut so that no address space has a page twice."""
+        """`places_by_vmo`, cut so that no address space has a page twice."""
         view = self.view
-        begin, end = view.places
-        twice = np.flatnonzero((view.num_mappings != view.num_aspaces)[view.vmo])
+        begin, end = view.places_by_vmo
         cut = begin.copy()
-        cut[twice] = disjoint(view.aspace[twice], begin[twice], end[twice], view.runs.total_pages)
+        twice = (view.num_mappings != view.num_aspaces)[self._vmo]
+        for block in group_blocks(self._vmo):
+            at = block.start + np.flatnonzero(twice[block])
+            cut[at] = disjoint(self._aspace[at], begin[at], end[at], view.runs.total_pages)
         return cut, end
 
     @cached_property
     def _seen(self) -> Seen:
-        """What the mappings of clones show of ancestors; queries are mappings."""
+        """What the mappings of clones show of ancestors; queries are mappings by VMO."""
         view = self.view
-        return see_through(view, self.chains, view.vmo, view.begin_page, view.end_page)
+        query = np.flatnonzero(self.chains.parent[self._vmo] >= 0)
+        at = view.by_vmo[query]
+        seen = see_through(view, self.chains, view.vmo[at], *view.pages_of(at))
+        return replace(seen, query=query[seen.query])
 
     @cached_property
     def _is_seen_through(self) -> Bools:
@@ -237,26 +245,30 @@ class Attribution:
     @cached_property
     def _seen_through(self) -> Ints:
         """The mappings of VMOs that are also seen through clones."""
-        return np.flatnonzero(self._is_seen_through[self.view.vmo])
+        return np.flatnonzero(self._is_seen_through[self._vmo])
 
     @cached_property
     def _plain(self) -> tuple[Ints, Shares]:
         """The mappings of all other VMOs, and their shares (queries count in them)."""
-        at = np.flatnonzero(~self._is_seen_through[self.view.vmo])
+        at = np.flatnonzero(~self._is_seen_through[self._vmo])
         begin, end = self._own
-        row = self.view.aspace[at]
-        return at, share(begin[at], end[at], self.view.vmo[at], self.vmos, row)
+        return at, share(begin[at], end[at], self._vmo[at], self.vmos, self._aspace[at])
 
     @cached_property
     def _families(self) -> tuple[Ints, Ints, Ints, Shares]:
         """Pages seen through clones and mapped directly: address space, range, shares."""
         at, seen = self._seen_through, self._seen
         begin, end = self._own
-        row = np.concatenate((self.view.aspace[at], self.view.aspace[seen.query]))
-        owner = np.concatenate((self.view.vmo[at], seen.owner))
+        row = np.concatenate((self._aspace[at], self._aspace[seen.query]))
+        owner = np.concatenate((self._vmo[at], seen.owner))
         first = np.concatenate((begin[at], seen.begin))
         last = np.concatenate((end[at], seen.end))
-        first = disjoint(row, first, last, self.view.runs.total_pages)
+        order = order_by(owner, np.arange(len(owner)))
+        row, owner, first, last = row[order], owner[order], first[order], last[order]
+        for block in group_blocks(owner):
+            first[block] = disjoint(
+                row[block], first[block], last[block], self.view.runs.total_pages
+            )
         return row, first, last, share(first, last, owner, self.vmos, row)
 
     @cached_property
@@ -275,14 +287,13 @@ class Attribution:
         """What handles to wanted VMOs, and to clones, show: process, owner, range on the axis."""
         view = self.view
         handles = view.snap.handles
-        known = np.flatnonzero(handles["vmo"].notna().to_numpy())
-        holder = self.population.rows(handles["process_koid"].to_numpy()[known])
-        key = np.sort(integers(handles["vmo"])[known] * max(1, len(self.population)) + holder)
-        key = key[np.concatenate(([True], key[1:] != key[:-1]))] if len(key) else key
+        vmo = integers(handles["vmo"])
+        useful = handles["vmo"].notna().to_numpy() & (wanted | (self.chains.parent >= 0))[vmo]
+        holder = self.population.rows(handles["process_koid"].to_numpy()[useful])
+        key = np.sort(vmo[useful] * max(1, len(self.population)) + holder)
+        key = key[starts_of(key)]
         vmo = key // max(1, len(self.population))
         row = key - vmo * max(1, len(self.population))
-        useful = wanted[vmo] | (self.chains.parent[vmo] >= 0)
-        vmo, row = vmo[useful], row[useful]
         whole = view.size_pages[vmo]
         nothing = np.zeros_like(whole)
         seen = see_through(view, self.chains, vmo, nothing, whole)

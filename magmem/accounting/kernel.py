@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.runs import Ints, RunIndex, order_by
+from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, starts_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -23,6 +23,8 @@ __all__ = ["MAX_PAGES", "MAX_SHARE_ASPACES", "KernelView", "ProcessSums", "integ
 
 MAX_SHARE_ASPACES = 64
 """Distinct address spaces the kernel looks at before it estimates (reference/kernel.md)."""
+
+PAGE_SHIFT = PAGE_BYTES.bit_length() - 1
 
 MAX_PAGES = 1 << 40
 """Pages of a 52-bit physical address space: no x86-64 machine has more to commit."""
@@ -124,8 +126,7 @@ class KernelView:
         """VMO and address space of each distinct pair of which one maps the other."""
         width = max(1, len(self.snap.aspaces))
         key = np.sort(self.vmo * width + self.aspace)
-        if len(key):
-            key = key[np.concatenate(([True], key[1:] != key[:-1]))]
+        key = key[starts_of(key)]
         vmo = key // width
         return vmo, key - vmo * width
 
@@ -176,7 +177,7 @@ class KernelView:
     @cached_property
     def begin_page(self) -> Ints:
         """Per mapping: page index of the VMO where its range begins."""
-        return self.offset_bytes // PAGE_BYTES
+        return self.offset_bytes >> PAGE_SHIFT
 
     @cached_property
     def end_page(self) -> Ints:
@@ -184,11 +185,34 @@ class KernelView:
         end: Ints = self.begin_page + whole_pages(self.size_bytes)
         return np.minimum(end, self.size_pages[self.vmo])
 
+    def pages_of(self, mappings: Ints) -> tuple[Ints, Ints]:
+        """`begin_page` and `end_page` of some mappings (places in this view's arrays)."""
+        begin: Ints = self.offset_bytes[mappings] >> PAGE_SHIFT
+        end = begin + whole_pages(self.size_bytes[mappings])
+        return begin, np.minimum(end, self.size_pages[self.vmo[mappings]])
+
+    @cached_property
+    def by_vmo(self) -> Ints:
+        """The mappings in order of their VMO: places in the arrays of this view."""
+        width = max(1, len(self.vmo))
+        return np.sort(self.vmo * width + np.arange(len(self.vmo))) % width
+
+    @cached_property
+    def places_by_vmo(self) -> tuple[Ints, Ints]:
+        """`places`, but in the order of `by_vmo`."""
+        begin, end = np.empty_like(self.vmo), np.empty_like(self.vmo)
+        for block in blocks(len(self.vmo)):
+            rows = self.by_vmo[block]
+            vmo, (first, last) = self.vmo[rows], self.pages_of(rows)
+            begin[block] = self.runs.pages_below(vmo, first)
+            end[block] = self.runs.pages_below(vmo, np.maximum(first, last))
+        return begin, end
+
     @cached_property
     def places(self) -> tuple[Ints, Ints]:
         """Per mapping: the half-open range of the VMO's own pages on the axis of `runs`."""
-        begin = self.runs.pages_below(self.vmo, self.begin_page)
-        end = self.runs.pages_below(self.vmo, np.maximum(self.begin_page, self.end_page))
+        begin, end = np.empty_like(self.vmo), np.empty_like(self.vmo)
+        begin[self.by_vmo], end[self.by_vmo] = self.places_by_vmo
         return begin, end
 
     @cached_property
@@ -200,23 +224,18 @@ class KernelView:
     @cached_property
     def sums(self) -> ProcessSums:
         """Per address space: the sums of magenta-2017 over its mappings."""
-        committed = self.mapping_pages * PAGE_BYTES
-        share = self.share_count[self.vmo]
-        private = np.where(share == 1, committed, 0)
-        shared = committed - private
-        aspaces = len(self.snap.aspaces)
-
-        def total(values: Ints) -> Ints:
-            sums = np.zeros(aspaces, np.int64)
-            np.add.at(sums, self.aspace, values)
-            return sums
-
-        return ProcessSums(
-            mapped_bytes=total(self.size_bytes),
-            private_bytes=total(private),
-            shared_bytes=total(shared),
-            scaled_bytes=total(shared // share),
-        )
+        sums = np.zeros((4, len(self.snap.aspaces)), np.int64)
+        begin, end = self.places_by_vmo
+        for block in blocks(len(self.vmo)):
+            rows = self.by_vmo[block]
+            aspace, share = self.aspace[rows], self.share_count[self.vmo[rows]]
+            committed = (end[block] - begin[block]) * PAGE_BYTES
+            private = np.where(share == 1, committed, 0)
+            shared = committed - private
+            sizes = self.size_bytes[rows], private, shared, shared // share
+            for total, size in zip(sums, sizes, strict=True):
+                np.add.at(total, aspace, size)
+        return ProcessSums(*sums)
 
 
 def view_of(snap: Snapshot) -> KernelView:
@@ -240,4 +259,4 @@ def integers(series: pd.Series[int]) -> Ints:
 
 def whole_pages(size_bytes: Ints) -> Ints:
     """Pages that hold so many bytes."""
-    return -(-size_bytes // PAGE_BYTES)
+    return -(-size_bytes >> PAGE_SHIFT)

@@ -30,7 +30,7 @@ KERNEL_ID = "kernel/"
 @dataclass(frozen=True, slots=True)
 class _Line:
     name: str
-    size_bytes: int | None
+    size_bytes: int
     says: str
 
 
@@ -64,15 +64,14 @@ def linux_ledger(source: Source) -> Listing:
     unmapped_bytes = int(kernel["reported_committed_bytes"][~wired].sum())
     lines = [*_processes(snap, own, int(statistics["vmo_bytes"]) - unmapped_bytes)]
     lines += _lines_of(kernel[~wired])
+    total = int(statistics["total_bytes"])
     lines += _heap(statistics)
     lines.append(_Line("page tables", int(statistics["mmu_overhead_bytes"]), "of all processes"))
     lines += _lines_of(kernel[wired])
     free = int(statistics["free_bytes"])
     lines.append(_Line("free", free, "nobody uses it"))
-    other = statistics["other_bytes"]
-    left = None if other is pd.NA else int(other)
+    left = total - sum(line.size_bytes for line in lines)
     lines.append(_Line("unexplained", left, "allocated by the kernel, told by no counter"))
-    total = int(statistics["total_bytes"])
     return _listing(snap, lines, total)
 
 
@@ -95,6 +94,7 @@ def _processes(snap: Snapshot, own: object, mapped_bytes: int) -> list[_Line]:
             "of the same pages: charged to processes not captured, rounded off, or changed since",
         ),
         _Line("held, not mapped", found - charged, "memfds and shared memory in no page table"),
+        *([_Line("skew", skew, "the kernel counted a moment later")] if skew else []),
     ]
 
 
@@ -135,7 +135,7 @@ def _listing(snap: Snapshot, lines: list[_Line], total_bytes: int) -> Listing:
             "says": [line.says for line in shown],
         }
     )
-    sizes = ["?" if line.size_bytes is None else grouped(line.size_bytes) for line in shown]
+    sizes = [grouped(line.size_bytes) for line in shown]
     width = max(map(len, sizes))
     names = max(len(line.name) for line in shown)
     text = [f"Memory of {snap.name or 'this machine'}, bytes:", ""]

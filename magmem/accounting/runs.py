@@ -9,10 +9,15 @@ owner), no loop over pages.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ints", "RunIndex", "order_by", "sorted_search"]
+__all__ = ["BLOCK", "Ints", "RunIndex", "blocks", "order_by", "starts_of"]
+
+BLOCK = 1 << 15
+"""Rows that are worked on together."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -83,7 +88,7 @@ class RunIndex:
         """Row of the first run of `owner` that begins at or after `page`, else the end row."""
         if self._width:
             key = owner * self._width + np.minimum(page, self._width - 1)
-            return sorted_search(self._keys, key)
+            return np.searchsorted(self._keys, key).astype(np.int64)
         low, high = self.start[owner], self.start[owner + 1]
         active = np.flatnonzero(low < high)
         while len(active):
@@ -107,14 +112,24 @@ def order_by(major: Ints, minor: Ints) -> Ints:
     return np.lexsort((minor, major))
 
 
-def sorted_search(values: Ints, wanted: Ints) -> Ints:
-    """`np.searchsorted` for many queries: in ascending order they stay in the cache."""
-    if len(wanted) < 1 << 12:
-        return np.searchsorted(values, wanted).astype(np.int64)
-    order = np.argsort(wanted)
-    place = np.empty(len(wanted), np.int64)
-    place[order] = np.searchsorted(values, wanted[order])
-    return place
+def blocks(count: int) -> Iterator[slice]:
+    """Slices of so many rows, each small enough for the processor's cache.
+
+    Whole columns of a million rows are passed over block by block, because a temporary array of
+    that size costs more to come by than the arithmetic in it.
+    """
+    for begin in range(0, count, BLOCK):
+        yield slice(begin, min(begin + BLOCK, count))
+
+
+def starts_of(values: Ints) -> Ints:
+    """Where each run of equal values begins in a sorted array."""
+    if not len(values):
+        return np.zeros(0, np.int64)
+    new = np.empty(len(values), bool)
+    new[0] = True
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
 
 
 def _at(values: Ints, rows: Ints) -> Ints:

@@ -10,24 +10,27 @@ becomes quadratic.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
-from magmem.accounting.runs import Ints
+from magmem.accounting.runs import BLOCK, Ints, order_by
 from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["Shares", "cover", "disjoint", "share", "union"]
+__all__ = ["Shares", "cover", "disjoint", "group_blocks", "share", "union"]
 
 Bools = npt.NDArray[np.bool_]
 
-WIDE = 32
+NOTHING = np.zeros(0, np.int64)
+
+WIDE = 8
 """Parts of one range above which they are not listed, if there are many parts in all."""
 
-PARTS_PER_RANGE, PARTS_AT_LEAST = 8, 1 << 16
+PARTS_PER_RANGE, PARTS_AT_LEAST = 2, 1 << 12
 """Parts per range, on average, that are listed one by one; so many always are."""
 
 
@@ -94,23 +97,53 @@ def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares
     Parameters
     ----------
     begin, end, group, row : int64 arrays of one length
-        Queries. Ranges of different groups do not overlap (a group is a VMO); `row` is who pays.
+        Queries. Ranges of different groups do not overlap, and later groups lie further on the
+        axis (a group is a VMO); `row` is who pays. Quickest if sorted by group.
     groups : int
         Number of groups.
     """
+    order = None
+    if (group[1:] < group[:-1]).any():
+        order = order_by(group, np.arange(len(group)))
+        begin, end, group, row = begin[order], end[order], group[order], row[order]
+    parts = [
+        _share_block(begin[block], end[block], group[block], row[block], block.start)
+        for block in group_blocks(group)
+    ]
+    columns = ("query", "sharers", "pages", "covered_begin", "covered_end")
+    query, sharers, pages, covered_begin, covered_end = (
+        np.concatenate([NOTHING, *(getattr(part, name) for part in parts)]) for name in columns
+    )
+    if order is not None:
+        query = order[query]
+    wide = tuple(one for part in parts for one in part.wide)
+    del groups
+    return Shares(query, sharers, pages, wide, covered_begin, covered_end)
+
+
+def group_blocks(group: Ints) -> Iterator[slice]:
+    """Slices of sorted groups, each group whole in one, most of them `BLOCK` rows or so."""
+    begin = 0
+    while begin < len(group):
+        end = min(begin + BLOCK, len(group))
+        end = int(np.searchsorted(group, group[end - 1], side="right"))
+        yield slice(begin, end)
+        begin = end
+
+
+def _share_block(begin: Ints, end: Ints, group: Ints, row: Ints, start: int) -> Shares:
     query = np.flatnonzero(begin < end)
-    begin, end, group, row = begin[query], end[query], group[query], row[query]
-    sharers, alike = _alike(begin, end, group, groups)
+    begin, end, group, row = begin[query], end[query], group[query] - group[0], row[query]
+    sharers, alike = _alike(begin, end, group)
     same, other = np.flatnonzero(alike), np.flatnonzero(~alike)
     parts = _Parts(begin[other], end[other], row[other])
-    first = np.full(groups, -1, np.int64)
-    first[group[same]] = same
-    first = first[first >= 0]
+    # Of ranges that are all the same, the first of each group stands for what they cover.
+    first = same[np.concatenate(([True], group[same][1:] != group[same][:-1]))[: len(same)]]
     covered_begin = np.concatenate((begin[first], parts.covered_begin))
     covered_end = np.concatenate((end[first], parts.covered_end))
     order = np.argsort(covered_begin)
     return Shares(
-        np.concatenate((query[same], query[other][parts.query])),
+        start + np.concatenate((query[same], query[other][parts.query])),
         np.concatenate((sharers[same], parts.sharers)),
         np.concatenate(((end - begin)[same], parts.pages)),
         parts.wide,
@@ -139,8 +172,9 @@ def cover(begin: Ints, end: Ints, at: Ints) -> Ints:
     return np.asarray(before[row] - np.where(row > 0, inside, 0), dtype=np.int64)
 
 
-def _alike(begin: Ints, end: Ints, group: Ints, groups: int) -> tuple[Ints, Bools]:
+def _alike(begin: Ints, end: Ints, group: Ints) -> tuple[Ints, Bools]:
     """Ranges in each range's group, and whether all of the group are the same range."""
+    groups = int(group[-1]) + 1 if len(group) else 0
     sample_begin, sample_end = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
     sample_begin[group], sample_end[group] = begin, end
     odd = np.zeros(groups, bool)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.kernel import integers
-from magmem.accounting.runs import Ints
+from magmem.accounting.runs import Ints, starts_of
 from magmem.errors import MissingData
 
 __all__ = ["Pairs", "among", "committed_bytes", "distinct", "held", "mapped", "share_counts"]
@@ -31,8 +31,7 @@ def distinct(vmo: Ints, process: Ints) -> Pairs:
     """The pairs without repeats."""
     width = int(process.max()) + 1 if len(process) else 1
     key = np.sort(vmo * width + process)
-    if len(key):
-        key = key[np.concatenate(([True], key[1:] != key[:-1]))]
+    key = key[starts_of(key)]
     vmo = key // width
     return Pairs(vmo, key - vmo * width)
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
+from magmem.accounting.kernel import integers
 from magmem.accounting.rules.charges import Charges, Rule
+from magmem.accounting.runs import blocks, order_by
 from magmem.accounting.sharing import share
 from magmem.snapshot import PAGE_BYTES
 
@@ -23,25 +25,32 @@ def charge(attribution: Attribution) -> Charges:
     entries = view.snap.entries
     place = np.full(len(view.snap.regions), -1, np.int64)
     place[view.region] = np.arange(len(view.region))
-    mapping = place[entries["region"].to_numpy()]
-    told = mapping >= 0
-    mapping = mapping[told]
-    vmo, row = view.vmo[mapping], view.aspace[mapping]
-    begin = view.begin_page[mapping] + entries["first_page"].to_numpy()[told]
-    end = np.minimum(begin + entries["page_count"].to_numpy()[told], view.end_page[mapping])
-    end = np.maximum(begin, end)
+    mapping = place[integers(entries["region"])]
+    told = np.flatnonzero(mapping >= 0)
+    # In order of their VMO, neighbours share what they look up.
+    told = told[order_by(view.vmo[mapping[told]], told)]
+    vmo, row = view.vmo[mapping[told]], view.aspace[mapping[told]]
+    begin, end = np.empty_like(told), np.empty_like(told)
+    first, last = np.empty_like(told), np.empty_like(told)
+    for block in blocks(len(told)):
+        at = mapping[told[block]]
+        low, high = view.pages_of(at)
+        begin[block] = low + integers(entries["first_page"])[told[block]]
+        reach = begin[block] + integers(entries["page_count"])[told[block]]
+        end[block] = np.maximum(begin[block], np.minimum(reach, high))
+        first[block] = view.runs.pages_below(vmo[block], begin[block])
+        last[block] = view.runs.pages_below(vmo[block], end[block])
     seen = see_through(view, attribution.chains, vmo, begin, end)
-    first = np.concatenate((view.runs.pages_below(vmo, begin), seen.begin))
-    last = np.concatenate((view.runs.pages_below(vmo, end), seen.end))
+    first, last = np.concatenate((first, seen.begin)), np.concatenate((last, seen.end))
     owner, row = np.concatenate((vmo, seen.owner)), np.concatenate((row, row[seen.query]))
     shares = share(first, last, owner, attribution.vmos, row)
     resident = np.zeros(attribution.aspaces, np.int64)
-    np.add.at(resident, row, (last - first) * PAGE_BYTES)
+    np.add.at(resident, row, last - first)
     charged = shares.amounts(row, attribution.aspaces)
     kernel, unknown = attribution.elsewhere(charged).fractions
     return Charges.split(
         attribution.by_process(charged),
-        attribution.sum_by_process(resident),
+        attribution.sum_by_process(resident * PAGE_BYTES),
         {
             "entries of the kernel": kernel,
             "entries of address spaces of unknown processes": unknown,

@@ -21,18 +21,18 @@ def charge(attribution: Attribution) -> Charges:
     """
     parent = attribution.chains.parent
     mapped, held = belonging.mapped(attribution), belonging.held(attribution)
-    vmo = np.concatenate((mapped.vmo, held.vmo))
-    process = np.concatenate((mapped.process, held.process))
-    pairs = belonging.distinct(vmo, process)
-    lower = pairs
-    while True:
-        above = parent[lower.vmo]
-        lower = belonging.distinct(above[above >= 0], lower.process[above >= 0])
-        if not len(lower.vmo):
-            break
-        pairs = belonging.distinct(
-            np.concatenate((pairs.vmo, lower.vmo)), np.concatenate((pairs.process, lower.process))
-        )
+    levels = [mapped, held]
+    clones = np.concatenate([pairs.vmo for pairs in levels])
+    owners = np.concatenate([pairs.process for pairs in levels])
+    while len(clones):
+        above = parent[clones]
+        lower = belonging.distinct(above[above >= 0], owners[above >= 0])
+        levels.append(lower)
+        clones, owners = lower.vmo, lower.process
+    pairs = belonging.distinct(
+        np.concatenate([level.vmo for level in levels]),
+        np.concatenate([level.process for level in levels]),
+    )
     committed = belonging.committed_bytes(attribution, RULE.name)
     owners = np.bincount(pairs.vmo, minlength=attribution.vmos)
     size = committed[pairs.vmo]
