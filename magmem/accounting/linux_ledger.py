@@ -86,6 +86,9 @@ def _processes(snap: Snapshot, own: object, mapped_bytes: int) -> list[_Line]:
     charged = int(linux.charge(attribution_of(snap)).pss.total)
     pages = snap.pages[~pd.Series(own)[snap.pages["vmo"]].to_numpy()]
     found = int(pages["page_count"].sum()) * PAGE_BYTES
+    is_wired = snap.vmos["pages_are_wired"].fillna(False)[pages["vmo"]].to_numpy(dtype=bool)
+    wired = int(pages["page_count"][is_wired].sum()) * PAGE_BYTES
+    changed = mapped_bytes - (found - wired)
     return [
         *lines,
         _Line(
@@ -94,7 +97,7 @@ def _processes(snap: Snapshot, own: object, mapped_bytes: int) -> list[_Line]:
             "of the same pages: charged to processes not captured, rounded off, or changed since",
         ),
         _Line("held, not mapped", found - charged, "memfds and shared memory in no page table"),
-        *([_Line("skew", skew, "the kernel counted a moment later")] if skew else []),
+        *([_Line("changed since", changed, "the kernel counted later")] if changed else []),
     ]
 
 

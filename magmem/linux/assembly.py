@@ -44,7 +44,7 @@ def assemble(reading: Reading, jobs: str, began_ns: int) -> Snapshot:
     if memory is not None:
         tables |= memory.tables
     else:
-        tables["kmem"] = kernel_memory(reading.machine, None)[0]
+        tables["kmem"] = dict(kernel_memory(reading.machine, None).columns)
     seconds, nanoseconds = divmod(began_ns, 10**9)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     iso = f"{moment}.{nanoseconds // 10**6:03d}Z"

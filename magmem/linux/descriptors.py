@@ -16,14 +16,13 @@ from dataclasses import dataclass
 
 from magmem.linux.memory_files import MemoryFiles, device_name
 from magmem.linux.procfs import GONE, ProcFolder, shown
+from magmem.linux.vmos import IN_MEMORY
 
 __all__ = ["Descriptor", "Mounts", "is_in_memory", "parse_mounts", "read_descriptors"]
 
 MEMORY_SYSTEMS = {"tmpfs", "ramfs", "hugetlbfs"}
 NO_FILES = {"proc", "sysfs", "devpts", "devtmpfs", "cgroup", "cgroup2", "debugfs", "tracefs", "bpf"}
 """File systems whose files are no memory: devices and windows into the kernel."""
-
-_KERNEL_MOUNT = re.compile(r"/(memfd:|SYSV|dev/zero \(deleted\))")
 
 DUPLICATE, TRANSFER, READ, WRITE, MAP = 1, 2, 4, 8, 32
 
@@ -81,7 +80,7 @@ def parse_mounts(data: bytes) -> Mounts:
 
 def is_in_memory(name: str, device: str, mounts: Mounts) -> bool:
     """Whether a mapped file lives in memory: on a memory file system, or the kernel's own."""
-    return bool(_KERNEL_MOUNT.match(name)) or (device, "tmpfs") in mounts.values()
+    return bool(IN_MEMORY.match(name)) or (device, "tmpfs") in mounts.values()
 
 
 def read_descriptors(folder: ProcFolder, mounts: Mounts, memory: MemoryFiles) -> list[Descriptor]:
@@ -113,7 +112,7 @@ def _read_one(folder: ProcFolder, number: int, mounts: Mounts, memory: MemoryFil
         return Descriptor(number, TYPES.get(kind, kind), rights)
     told = dict(_FIELD.findall(folder.read(f"fdinfo/{number}")))
     device, system = mounts.get(int(told.get(b"mnt_id", b"-1")), ("", ""))
-    if system in MEMORY_SYSTEMS or (not device and _KERNEL_MOUNT.match(target)):
+    if system in MEMORY_SYSTEMS or (not device and IN_MEMORY.match(target)):
         identity = memory.see(f"{folder.place}/{name}")
         if identity:
             return Descriptor(number, "vmo", rights, shown(target), *identity)

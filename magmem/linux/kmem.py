@@ -29,7 +29,7 @@ from typing import Any
 from magmem.linux.machine import Slabs, Zone
 from magmem.linux.procfs import shown
 
-__all__ = ["Found", "KernelVmo", "Machine", "arena_columns", "kernel_memory"]
+__all__ = ["Found", "KernelMemory", "KernelVmo", "Machine", "arena_columns", "kernel_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,30 @@ class KernelVmo:
     is_wired: bool
 
 
-def kernel_memory(
-    machine: Machine, found: Found | None
-) -> tuple[dict[str, list[int | None]], list[KernelVmo], int]:
+@dataclass(frozen=True, slots=True)
+class KernelMemory:
+    """What the machine says of its own memory.
+
+    Attributes
+    ----------
+    columns : mapping of str to list of one int or None
+        The kmem row.
+    vmos : tuple of KernelVmo
+        None of them empty.
+    skew_bytes : int
+        Pages found beyond what the kernel's counters say, because the counters were read last and
+        are rough.
+    excess_bytes : int
+        By how much the counters exceed the whole (`other` is then missing); 0 if they do not.
+    """
+
+    columns: Mapping[str, list[Any]]
+    vmos: tuple[KernelVmo, ...]
+    skew_bytes: int
+    excess_bytes: int
+
+
+def kernel_memory(machine: Machine, found: Found | None) -> KernelMemory:
     """The kmem row and the kernel's VMOs.
 
     Parameters
@@ -86,30 +107,22 @@ def kernel_memory(
     machine : Machine
     found : Found or None
         None where page frames are not known: then what is mapped is taken from ``meminfo``.
-
-    Returns
-    -------
-    columns : mapping of kmem column to one value
-    vmos : list of KernelVmo
-        None of them empty.
-    excess_bytes : int
-        By how much the parts exceed the whole, because they were not read at one moment (`other`
-        is then missing); 0 if they do not.
     """
     info = machine.meminfo
     present = sum(zone.present_pages or 0 for zone in machine.zones) * machine.page_bytes
     total = max(present, info["MemTotal"])
-    unwired, vmo_bytes = _kept(info, found)
+    unwired, skew = _kept(info, found)
     wired = _wired(machine, total, found)
     heap, free = info.get("Slab", 0), info["MemFree"]
     page_tables = info.get("PageTables", 0) + info.get("SecPageTables", 0)
+    vmo_bytes = info.get("AnonPages", 0) + info.get("Cached", 0) + info.get("Buffers", 0)
     wired_bytes = sum(vmo.size_bytes for vmo in wired) + (found.wired_bytes if found else 0)
     other = total - free - heap - page_tables - vmo_bytes - wired_bytes
     free_heap = None
     if machine.slabs is not None:
         unused = machine.slabs.total_pages * machine.page_bytes - machine.slabs.used_bytes
         free_heap = min(max(unused, 0), heap)
-    columns: dict[str, list[int | None]] = {
+    columns: dict[str, list[Any]] = {
         "total_bytes": [total],
         "free_bytes": [free],
         "wired_bytes": [wired_bytes],
@@ -119,29 +132,27 @@ def kernel_memory(
         "mmu_overhead_bytes": [page_tables],
         "other_bytes": [other if other >= 0 else None],
     }
-    return columns, [vmo for vmo in [*unwired, *wired] if vmo.size_bytes], max(0, -other)
+    vmos = tuple(vmo for vmo in [*unwired, *wired] if vmo.size_bytes)
+    return KernelMemory(columns, vmos, skew, max(0, -other))
 
 
 def _kept(info: Mapping[str, int], found: Found | None) -> tuple[list[KernelVmo], int]:
-    """Memory of files and processes that no captured mapping shows, and the sum with the shown."""
-    anonymous = info.get("AnonPages", 0)
+    """Memory of files and processes that no captured mapping shows; and what counters lack."""
     files = info.get("Cached", 0) + info.get("Buffers", 0)
-    tmpfs = info.get("Shmem", 0)
     if found is None:
         unmapped = max(0, files - info.get("Mapped", 0))
         name = "page cache, tmpfs: not mapped"
-        return [KernelVmo("kernel/page-cache", name, unmapped, False)], anonymous + files
-    anonymous = max(anonymous, found.anonymous_bytes)
-    tmpfs = max(tmpfs, found.memory_file_bytes)
-    disk = max(files - tmpfs, found.file_bytes)
-    vmos = [
-        KernelVmo("kernel/page-cache", "page cache, not mapped", disk - found.file_bytes, False),
-        KernelVmo("kernel/tmpfs", "tmpfs, not mapped", tmpfs - found.memory_file_bytes, False),
-        KernelVmo(
-            "kernel/others", "anonymous, not captured", anonymous - found.anonymous_bytes, False
+        return [KernelVmo("kernel/page-cache", name, unmapped, False)], 0
+    tmpfs = info.get("Shmem", 0)
+    lacking = {
+        ("kernel/page-cache", "page cache, not mapped"): files - tmpfs - found.file_bytes,
+        ("kernel/tmpfs", "tmpfs, not mapped"): tmpfs - found.memory_file_bytes,
+        ("kernel/others", "anonymous, not captured"): (
+            info.get("AnonPages", 0) - found.anonymous_bytes
         ),
-    ]
-    return vmos, anonymous + tmpfs + disk
+    }
+    vmos = [KernelVmo(*names, max(0, size), False) for names, size in lacking.items()]
+    return vmos, sum(max(0, -size) for size in lacking.values())
 
 
 def _wired(machine: Machine, total: int, found: Found | None) -> list[KernelVmo]:

@@ -18,7 +18,7 @@ __all__ = ["Slabs", "Zone", "parse_meminfo", "parse_slabinfo", "parse_zoneinfo"]
 _KB = re.compile(rb"([^\s:]+): +(\d{1,15})(?: kB)?")
 _ZONE = re.compile(rb"Node +(\d{1,9}), +zone +(\S+)")
 _COUNT = re.compile(rb" +(?:pages )?(\w+):? +(\d{1,15})")
-_SLAB = re.compile(rb"\S+ +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,9}) +(\d{1,9}) : .*")
+_SLAB = re.compile(rb".+? +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,9}) +(\d{1,9}) : .*")
 _SLABS = re.compile(rb": slabdata +\d+ +(\d{1,15})")
 
 LRU = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")

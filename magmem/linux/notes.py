@@ -11,6 +11,9 @@ __all__ = ["notes_of"]
 
 SHOWN_ERRORS = 20
 
+ROUGH_BYTES = 1 << 20
+"""The kernel's counters are rough by about so much (each processor keeps some to itself)."""
+
 
 def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, list[str | None]]:
     """The notes table.
@@ -95,10 +98,16 @@ def _of_memory(reading: Reading, memory: Memory) -> list[tuple[str, str | None, 
             f"{placed} shared in a way that no tree of clones tells; one sharer is charged for each"
         )
         notes.append(("remark", "pagemap", told))
+    if memory.skew_bytes > ROUGH_BYTES:
+        told = (
+            f"{memory.skew_bytes} bytes of the pages found are more than the kernel counted a "
+            "moment later"
+        )
+        notes.append(("contradiction", "meminfo", told))
     if memory.excess_bytes:
         told = (
-            f"the parts of memory exceed the whole by {memory.excess_bytes} bytes, as they were "
-            "not read at one moment; the remainder is not known"
+            f"the kernel's counters exceed the whole by {memory.excess_bytes} bytes; what else "
+            "there is is not known"
         )
         notes.append(("contradiction", "meminfo", told))
     if memory.mapped_bytes is not None:

@@ -37,13 +37,14 @@ class Memory:
     pages_known : whether every page of every VMO is known.
     mapped_bytes : bytes of the pages that some entry holds, each once; None without page frames.
     unplaced : frames whose sharers the tables cannot tell exactly.
-    excess_bytes : by how much the parts of the machine exceed the whole.
+    skew_bytes, excess_bytes : what was not read at one moment, as in `KernelMemory`.
     """
 
     tables: dict[str, Columns]
     pages_known: bool
     mapped_bytes: int | None
     unplaced: int
+    skew_bytes: int
     excess_bytes: int
 
 
@@ -81,9 +82,9 @@ class _Maker:
         if placed is not None:
             tables["entries"] = self._entries(placed.entries, row_of)
         pages_known = self._settle_pages(placed, files)
-        kmem, kernel, excess = kernel_memory(self.reading.machine, self._found(placed))
+        kernel = kernel_memory(self.reading.machine, self._found(placed))
         first = len(self.vmos.rows)
-        for own in kernel:
+        for own in kernel.vmos:
             self.vmos.add(
                 own.id,
                 own.name,
@@ -93,10 +94,10 @@ class _Maker:
                 pages_known=placed is not None,
                 reported_committed_bytes=own.size_bytes,
             )
-        tables["vmos"], tables["kmem"] = self.vmos.columns(), kmem
+        tables["vmos"], tables["kmem"] = self.vmos.columns(), dict(kernel.columns)
         if placed is not None:
             rows = np.arange(first, len(self.vmos.rows))
-            sizes = np.array([own.size_bytes // PAGE for own in kernel], np.int64)
+            sizes = np.array([own.size_bytes // PAGE for own in kernel.vmos], np.int64)
             whole = joined(self._scaled(placed.pages), Runs(rows, np.zeros_like(rows), sizes))
             tables["pages"] = _run_columns("vmo", whole)
         return Memory(
@@ -104,7 +105,8 @@ class _Maker:
             pages_known,
             None if placed is None else placed.mapped * self.reading.page_bytes,
             0 if placed is None else placed.unplaced,
-            excess,
+            kernel.skew_bytes,
+            kernel.excess_bytes,
         )
 
     def _mapped(self) -> MappedVmos:
@@ -197,7 +199,7 @@ class _Maker:
     def _found(self, placed: PlacedPages | None) -> Found | None:
         if placed is None:
             return None
-        in_memory = self.vmos.rows_of_devices({device for device, _ in self.reading.memory.found})
+        in_memory = self.vmos.rows_in_memory({device for device, _ in self.reading.memory.found})
         sums = dict.fromkeys(("anonymous", "file", "memory_file", "image", "driver"), 0)
         per_row = placed.pages.per_owner(len(self.vmos.rows)).tolist()
         for row, (vmo, pages) in enumerate(zip(self.vmos.rows, per_row, strict=True)):

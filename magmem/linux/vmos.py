@@ -19,7 +19,7 @@ from typing import Any
 
 from magmem.linux.procfs import shown
 
-__all__ = ["PAGE", "VMO_KOID", "Vmo", "Vmos"]
+__all__ = ["IN_MEMORY", "PAGE", "VMO_KOID", "Vmo", "Vmos"]
 
 VMO_KOID = 20_000_000
 """The koid of the first VMO less one; pids end far below (at 4,194,304)."""
@@ -30,6 +30,9 @@ PAGE = 4096
 MAX_BYTES = 1 << 62
 
 SHARED_BY_ALL = {"[vdso]", "[vvar]", "[vvar_vclock]", "[vectors]", "[sigpage]"}
+
+IN_MEMORY = re.compile(r"/(memfd:|SYSV|dev/shm/|dev/zero \(deleted\))")
+"""Files that are in no file system on disk, by the names the kernel gives them."""
 
 _DRIVER = re.compile(r"/dev/(?!shm/|zero|hugepages/)|socket:|anon_inode:")
 _DELETED = " (deleted)"
@@ -70,6 +73,7 @@ class Vmos:
         self.rows: list[Vmo] = []
         self._row_of: dict[tuple[str, int | str], int] = {}
         self._ids: set[str] = set()
+        self._in_memory: set[int] = set()
 
     def add(
         self, vmo_id: str, name: str, size_bytes: int, *, is_kernel: bool = False, **more: Any
@@ -91,6 +95,8 @@ class Vmos:
             wired = bool(_DRIVER.match(path))
             row = self.add(path or f"{device}:{inode}", _short(path), 0, pages_are_wired=wired)
             self._row_of[device, inode] = row
+            if IN_MEMORY.match(path):
+                self._in_memory.add(row)
         self.rows[row].size_bytes = max(self.rows[row].size_bytes, reach_bytes)
         return row
 
@@ -98,9 +104,10 @@ class Vmos:
         """The row of a file met before."""
         return self._row_of.get((device, inode))
 
-    def rows_of_devices(self, devices: set[str]) -> set[int]:
-        """The rows of all files on some devices."""
-        return {row for (device, _), row in self._row_of.items() if device in devices}
+    def rows_in_memory(self, devices: set[str]) -> set[int]:
+        """The rows of files that live in memory: by their name, or on one of these devices."""
+        there = {row for (device, _), row in self._row_of.items() if device in devices}
+        return there | self._in_memory
 
     def mapped(
         self, pid: int, start: int, name: str, device: str, inode: int, offset_bytes: int,
