@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -51,32 +51,60 @@ class Amounts:
         numerator: Ints,
         wide: tuple[Wide, ...] = (),
     ) -> None:
-        self.rows = rows
-        self.wide = wide
-        distinct, code_of = _codes(share)
-        width = max(1, len(distinct))
-        packed = np.empty(len(row), np.int64)
-        bits = max(int(numerator.max(initial=0)).bit_length(), 1)
-        if rows * width < 1 << (62 - bits) and numerator.min(initial=0) >= 0:
-            # Sorted together with its value, a key is found again without a detour.
-            for block in blocks(len(row)):
-                key = row[block] * width + code_of(share[block])
-                packed[block] = (key << bits) | numerator[block]
+        terms = [(row[block], share[block], numerator[block]) for block in blocks(len(row))]
+        self._gather(rows, terms, 1, wide)
+
+    @classmethod
+    def of_terms(
+        cls,
+        rows: int,
+        terms: Sequence[tuple[Ints, Ints, Ints]],
+        unit_bytes: int = 1,
+        wide: tuple[Wide, ...] = (),
+    ) -> Amounts:
+        """The same from blocks of (row, share, numerator), numerators in units of so many bytes."""
+        made = cls.__new__(cls)
+        made._gather(rows, terms, unit_bytes, wide)
+        return made
+
+    def _gather(
+        self,
+        rows: int,
+        terms: Sequence[tuple[Ints, Ints, Ints]],
+        unit_bytes: int,
+        wide: tuple[Wide, ...],
+    ) -> None:
+        """Sort the terms by row and share, and add up equal ones."""
+        self.rows, self.wide = rows, wide
+        shares = max((int(share.max(initial=0)) for _, share, _ in terms), default=0)
+        values = max((int(value.max(initial=0)) for _, _, value in terms), default=0)
+        below = min((int(value.min(initial=0)) for _, _, value in terms), default=0)
+        share_bits, value_bits = shares.bit_length(), values.bit_length()
+        packed = np.empty(sum(len(row) for row, _, _ in terms), np.int64)
+        begin = 0
+        if below >= 0 and rows.bit_length() + share_bits + value_bits < 63:
+            # Row, share and value as one number: a plain sort brings equal terms together.
+            for row, share, value in terms:
+                block = packed[begin : begin + len(row)]
+                block[:] = ((row << share_bits | share) << value_bits) | value
+                begin += len(row)
             packed.sort()
-            value = packed & ((1 << bits) - 1)
-            packed >>= bits
+            value, packed = packed & ((1 << value_bits) - 1), packed >> value_bits
         else:
-            for block in blocks(len(row)):
-                packed[block] = row[block] * width + code_of(share[block])
+            for row, share, _ in terms:
+                packed[begin : begin + len(row)] = row << share_bits | share
+                begin += len(row)
             order = np.argsort(packed)
-            packed, value = packed[order], numerator[order]
+            packed = packed[order]
+            value = np.concatenate([packed[:0], *(value for _, _, value in terms)])[order]
         first = starts_of(packed)
         cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
-        if (sums == 0).any():
-            cell, sums = cell[sums != 0], sums[sums != 0]
-        self.row: Ints = cell // width
-        self.share: Ints = distinct[cell - self.row * width] if len(cell) else cell
-        self.numerator: Ints = sums
+        kept = np.flatnonzero(sums)
+        if len(kept) < len(sums):
+            cell, sums = cell[kept], sums[kept]
+        self.row: Ints = cell >> share_bits
+        self.share: Ints = cell & ((1 << share_bits) - 1)
+        self.numerator: Ints = sums * unit_bytes
 
     @classmethod
     def of_bytes(cls, sizes_bytes: Ints) -> Amounts:
@@ -165,9 +193,11 @@ class Amounts:
     @cached_property
     def total(self) -> Fraction:
         """The exact sum of all rows."""
-        distinct, code_of = _codes(self.share)
-        sums = np.zeros(len(distinct), np.int64)
-        np.add.at(sums, code_of(self.share), self.numerator)
+        order = np.argsort(self.share)
+        shares = self.share[order]
+        first = starts_of(shares)
+        sums = np.add.reduceat(self.numerator[order], first) if len(first) else self.numerator
+        distinct = shares[first]
         return _sum(distinct.tolist(), sums.tolist()) + sum(
             (one.total for one in self.wide), Fraction(0)
         )
@@ -212,16 +242,3 @@ def _sum(shares: list[int], numerators: list[int]) -> Fraction:
     common = math.lcm(*shares)
     whole = sum(part * (common // share) for share, part in zip(shares, numerators, strict=True))
     return Fraction(whole, common)
-
-
-def _codes(values: Ints) -> tuple[Ints, Callable[[Ints], Ints]]:
-    """The distinct values, ascending, and what tells where some of them stand."""
-    top = int(values.max(initial=0))
-    if top > 4 * len(values) + (1 << 20):
-        distinct = np.sort(values)
-        distinct = distinct[starts_of(distinct)]
-        return distinct, lambda some: np.searchsorted(distinct, some)
-    seen = np.zeros(top + 1, bool)
-    seen[values] = True
-    place = np.cumsum(seen) - 1
-    return np.flatnonzero(seen), lambda some: place[some]

@@ -18,8 +18,9 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
 from magmem.accounting.kernel import KernelView, integers, view_of
 from magmem.accounting.population import Population
-from magmem.accounting.runs import Ints, order_by, starts_of
-from magmem.accounting.sharing import Shares, cover, disjoint, group_blocks, share
+from magmem.accounting.reach import Reach
+from magmem.accounting.runs import Ints, blocks, starts_of
+from magmem.accounting.sharing import cover, disjoint, group_blocks, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
 __all__ = ["STAGES", "Attribution", "Hidden", "attribution_of"]
@@ -108,27 +109,12 @@ class Attribution:
     @cached_property
     def r4(self) -> Amounts:
         """Each own page divided by the address spaces that map that page of that VMO."""
-        at = self._seen_through
-        begin, end = self._own
-        vmo, row = self._vmo[at], self._aspace[at]
-        return self._with_plain(share(begin[at], end[at], vmo, self.vmos, row), row)
+        return self.reach.direct_amounts()
 
     @cached_property
     def r5(self) -> Amounts:
         """Exact: pages of ancestors seen through clones as well."""
-        row, _, _, shares = self._families
-        return self._with_plain(shares, row)
-
-    def _with_plain(self, shares: Shares, row: Ints) -> Amounts:
-        """The charges of shares whose queries have these rows, and those of `_plain`."""
-        at, plain = self._plain
-        return Amounts(
-            self.aspaces,
-            np.concatenate((self._aspace[at[plain.query]], row[shares.query])),
-            np.concatenate((plain.sharers, shares.sharers)),
-            np.concatenate((plain.pages, shares.pages)) * PAGE_BYTES,
-            (*plain.wide, *shares.wide),
-        )
+        return self.reach.amounts()
 
     @property
     def stages(self) -> tuple[Amounts, ...]:
@@ -138,13 +124,13 @@ class Attribution:
     @cached_property
     def reached_bytes(self) -> Ints:
         """Per address space: bytes of the pages it reaches, each counted whole; int64 array."""
-        begin, end = self._own
-        plain = self._plain[0]
-        row, first, last, _ = self._families
-        sums = np.zeros(self.aspaces, np.int64)
-        np.add.at(sums, self._aspace[plain], end[plain] - begin[plain])
-        np.add.at(sums, row, last - first)
-        return sums * PAGE_BYTES
+        return self.reach.whole_bytes()
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What address spaces reach by their mappings, each page once."""
+        axis = self.view.runs.total_pages
+        return Reach(self._vmo, self._aspace, *self._own, self._seen, self.vmos, self.aspaces, axis)
 
     @cached_property
     def hidden(self) -> Hidden:
@@ -153,10 +139,9 @@ class Attribution:
         pages = int((end - begin).sum())
         row, owner, first, last = self.held_hidden
         first = disjoint(row, first, last, pages)
-        shares = share(first, last, owner, self.vmos, row)
-        held = int((shares.covered_end - shares.covered_begin).sum())
-        by_process = shares.amounts(row, len(self.population))
-        return Hidden(begin, end, pages, by_process, held * PAGE_BYTES)
+        shares = share(first, last, owner, row)
+        by_process = shares.amounts(len(self.population))
+        return Hidden(begin, end, pages, by_process, shares.covered_pages * PAGE_BYTES)
 
     @cached_property
     def held_hidden(self) -> tuple[Ints, Ints, Ints, Ints]:
@@ -210,9 +195,11 @@ class Attribution:
 
     def _charged(self, sharers: Ints, begin: Ints, end: Ints) -> Amounts:
         """Pages of each mapping (in order of VMOs), divided by the `sharers` of its VMO."""
-        pages = end - begin
-        pages *= PAGE_BYTES
-        return Amounts(self.aspaces, self._aspace, sharers[self._vmo], pages)
+        terms = [
+            (self._aspace[block], sharers[self._vmo[block]], end[block] - begin[block])
+            for block in blocks(len(self._vmo))
+        ]
+        return Amounts.of_terms(self.aspaces, terms, PAGE_BYTES)
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
@@ -236,52 +223,9 @@ class Attribution:
         return replace(seen, query=query[seen.query])
 
     @cached_property
-    def _is_seen_through(self) -> Bools:
-        """Per VMO: whether a mapping of a clone shows pages of it."""
-        seen = np.zeros(self.vmos, bool)
-        seen[self._seen.owner] = True
-        return seen
-
-    @cached_property
-    def _seen_through(self) -> Ints:
-        """The mappings of VMOs that are also seen through clones."""
-        return np.flatnonzero(self._is_seen_through[self._vmo])
-
-    @cached_property
-    def _plain(self) -> tuple[Ints, Shares]:
-        """The mappings of all other VMOs, and their shares (queries count in them)."""
-        at = np.flatnonzero(~self._is_seen_through[self._vmo])
-        begin, end = self._own
-        return at, share(begin[at], end[at], self._vmo[at], self.vmos, self._aspace[at])
-
-    @cached_property
-    def _families(self) -> tuple[Ints, Ints, Ints, Shares]:
-        """Pages seen through clones and mapped directly: address space, range, shares."""
-        at, seen = self._seen_through, self._seen
-        begin, end = self._own
-        row = np.concatenate((self._aspace[at], self._aspace[seen.query]))
-        owner = np.concatenate((self._vmo[at], seen.owner))
-        first = np.concatenate((begin[at], seen.begin))
-        last = np.concatenate((end[at], seen.end))
-        order = order_by(owner, np.arange(len(owner)))
-        row, owner, first, last = row[order], owner[order], first[order], last[order]
-        for block in group_blocks(owner):
-            first[block] = disjoint(
-                row[block], first[block], last[block], self.view.runs.total_pages
-            )
-        return row, first, last, share(first, last, owner, self.vmos, row)
-
-    @cached_property
     def _unreached(self) -> tuple[Ints, Ints]:
         """Ranges of the axis that no address space reaches."""
-        plain, families = self._plain[1], self._families[3]
-        begin = np.concatenate((plain.covered_begin, families.covered_begin))
-        end = np.concatenate((plain.covered_end, families.covered_end))
-        order = np.argsort(begin)
-        low = np.concatenate(([0], end[order]))
-        high = np.concatenate((begin[order], [self.view.runs.total_pages]))
-        open_ = low < high
-        return low[open_], high[open_]
+        return self.reach.unreached(self.view.runs.total_pages)
 
     def _held(self, wanted: Bools) -> tuple[Ints, Ints, Ints, Ints]:
         """What handles to wanted VMOs, and to clones, show: process, owner, range on the axis."""

@@ -10,18 +10,27 @@ becomes quadratic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
-from magmem.accounting.runs import BLOCK, Ints, order_by
+from magmem.accounting.runs import BLOCK, Ints, order_by, starts_of
 from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["Shares", "cover", "disjoint", "group_blocks", "share", "union"]
+__all__ = [
+    "Shares",
+    "cover",
+    "disjoint",
+    "group_blocks",
+    "joined",
+    "share",
+    "share_block",
+    "union",
+]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -40,30 +49,27 @@ class Shares:
 
     Attributes
     ----------
-    query, sharers, pages : int64 arrays of one length
-        Query `query` shares `pages` pages among `sharers` ranges (itself included).
+    terms : list of (row, sharers, pages) int64 arrays
+        A row pays for so many pages, each divided by so many ranges.
     wide : tuple of Wide
         The shared pages of ranges with too many parts to list.
     covered_begin, covered_end : int64 arrays
         The pages that some range covers: sorted, disjoint.
     """
 
-    query: Ints
-    sharers: Ints
-    pages: Ints
+    terms: list[tuple[Ints, Ints, Ints]]
     wide: tuple[Wide, ...]
     covered_begin: Ints
     covered_end: Ints
 
-    def amounts(self, row: Ints, rows: int) -> Amounts:
-        """Bytes charged to the row behind each query.
+    def amounts(self, rows: int) -> Amounts:
+        """Bytes charged to each of so many rows."""
+        return Amounts.of_terms(rows, self.terms, PAGE_BYTES, self.wide)
 
-        Parameters
-        ----------
-        row : int64 array, one item per query, as given to `share`
-        rows : int
-        """
-        return Amounts(rows, row[self.query], self.sharers, self.pages * PAGE_BYTES, self.wide)
+    @property
+    def covered_pages(self) -> int:
+        """Pages that some range covers."""
+        return int((self.covered_end - self.covered_begin).sum())
 
 
 def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
@@ -91,7 +97,7 @@ def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
     return result - shift
 
 
-def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares:
+def share(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
     """Count for every page of every range how many ranges cover it.
 
     Parameters
@@ -99,26 +105,25 @@ def share(begin: Ints, end: Ints, group: Ints, groups: int, row: Ints) -> Shares
     begin, end, group, row : int64 arrays of one length
         Queries. Ranges of different groups do not overlap, and later groups lie further on the
         axis (a group is a VMO); `row` is who pays. Quickest if sorted by group.
-    groups : int
-        Number of groups.
     """
-    order = None
     if (group[1:] < group[:-1]).any():
         order = order_by(group, np.arange(len(group)))
         begin, end, group, row = begin[order], end[order], group[order], row[order]
-    parts = [
-        _share_block(begin[block], end[block], group[block], row[block], block.start)
+    return joined(
+        share_block(begin[block], end[block], group[block], row[block])
         for block in group_blocks(group)
-    ]
-    columns = ("query", "sharers", "pages", "covered_begin", "covered_end")
-    query, sharers, pages, covered_begin, covered_end = (
-        np.concatenate([NOTHING, *(getattr(part, name) for part in parts)]) for name in columns
     )
-    if order is not None:
-        query = order[query]
-    wide = tuple(one for part in parts for one in part.wide)
-    del groups
-    return Shares(query, sharers, pages, wide, covered_begin, covered_end)
+
+
+def joined(parts: Iterable[Shares]) -> Shares:
+    """Shares of blocks of groups, in ascending order of the groups, as one."""
+    parts = list(parts)
+    return Shares(
+        [term for part in parts for term in part.terms],
+        tuple(wide for part in parts for wide in part.wide),
+        np.concatenate([NOTHING, *(part.covered_begin for part in parts)]),
+        np.concatenate([NOTHING, *(part.covered_end for part in parts)]),
+    )
 
 
 def group_blocks(group: Ints) -> Iterator[slice]:
@@ -131,21 +136,20 @@ def group_blocks(group: Ints) -> Iterator[slice]:
         begin = end
 
 
-def _share_block(begin: Ints, end: Ints, group: Ints, row: Ints, start: int) -> Shares:
+def share_block(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
+    """`share` of few ranges, sorted by group."""
     query = np.flatnonzero(begin < end)
-    begin, end, group, row = begin[query], end[query], group[query] - group[0], row[query]
+    begin, end, group, row = begin[query], end[query], group[query], row[query]
     sharers, alike = _alike(begin, end, group)
     same, other = np.flatnonzero(alike), np.flatnonzero(~alike)
     parts = _Parts(begin[other], end[other], row[other])
     # Of ranges that are all the same, the first of each group stands for what they cover.
-    first = same[np.concatenate(([True], group[same][1:] != group[same][:-1]))[: len(same)]]
+    first = same[starts_of(group[same])]
     covered_begin = np.concatenate((begin[first], parts.covered_begin))
     covered_end = np.concatenate((end[first], parts.covered_end))
     order = np.argsort(covered_begin)
     return Shares(
-        start + np.concatenate((query[same], query[other][parts.query])),
-        np.concatenate((sharers[same], parts.sharers)),
-        np.concatenate(((end - begin)[same], parts.pages)),
+        [(row[same], sharers[same], (end - begin)[same]), *parts.terms],
         parts.wide,
         covered_begin[order],
         covered_end[order],
@@ -174,6 +178,7 @@ def cover(begin: Ints, end: Ints, at: Ints) -> Ints:
 
 def _alike(begin: Ints, end: Ints, group: Ints) -> tuple[Ints, Bools]:
     """Ranges in each range's group, and whether all of the group are the same range."""
+    group = group - group[0] if len(group) else group
     groups = int(group[-1]) + 1 if len(group) else 0
     sample_begin, sample_end = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
     sample_begin[group], sample_end[group] = begin, end
@@ -204,27 +209,21 @@ class _Parts:
         self.covered_end: Ints = bounds[1:][covered]
         length = last - first
         listed = np.arange(count)
-        wide = np.zeros(0, np.int64)
+        self.terms: list[tuple[Ints, Ints, Ints]] = []
+        self.wide: tuple[Wide, ...] = ()
         if int(length.sum()) > PARTS_PER_RANGE * count + PARTS_AT_LEAST:
             wide, listed = np.flatnonzero(length > WIDE), np.flatnonzero(length <= WIDE)
-        self._list(listed, first[listed], length[listed])
-        self.wide: tuple[Wide, ...] = ()
-        if len(wide):
-            first, last = first[wide], last[wide]
-            self._alone(wide, first, last)
-            whole = np.ones_like(wide)
-            self.wide = (Wide(self._pages, self._sharers, row[wide], first, last, whole),)
+            self._keep(row[wide], first[wide], last[wide])
+        self._list(row[listed], first[listed], length[listed])
 
-    def _list(self, query: Ints, first: Ints, length: Ints) -> None:
-        which = np.repeat(np.arange(len(query)), length)
+    def _list(self, row: Ints, first: Ints, length: Ints) -> None:
+        which = np.repeat(np.arange(len(row)), length)
         part = np.arange(len(which)) + (first - (np.cumsum(length) - length))[which]
-        self.query: Ints = query[which]
-        self.sharers: Ints = self._sharers[part]
-        self.pages: Ints = self._pages[part]
+        self.terms.append((row[which], self._sharers[part], self._pages[part]))
 
-    def _alone(self, query: Ints, first: Ints, last: Ints) -> None:
-        """List the pages of wide ranges that nobody shares: they stay whole."""
+    def _keep(self, row: Ints, first: Ints, last: Ints) -> None:
+        """Keep ranges as they are, but list the pages that nobody shares: they stay whole."""
         below = np.concatenate(([0], np.cumsum(np.where(self._sharers == 1, self._pages, 0))))
-        self.query = np.concatenate((self.query, query))
-        self.sharers = np.concatenate((self.sharers, np.ones(len(query), np.int64)))
-        self.pages = np.concatenate((self.pages, below[last] - below[first]))
+        whole = np.ones_like(row)
+        self.terms.append((row, whole, below[last] - below[first]))
+        self.wide = (Wide(self._pages, self._sharers, row, first, last, whole),)

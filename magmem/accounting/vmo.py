@@ -100,8 +100,8 @@ def _rows(attribution: Attribution, row: int) -> tuple[pd.DataFrame, int]:
     view, population = attribution.view, attribution.population
     aspace, begin, end = attribution.ranges_of(row)
     begin = disjoint(aspace, begin, end, view.runs.total_pages)
-    shares = share(begin, end, np.zeros_like(begin), 1, aspace)
-    exact = shares.amounts(aspace, attribution.aspaces).fractions
+    shares = share(begin, end, np.zeros_like(begin), aspace)
+    exact = shares.amounts(attribution.aspaces).fractions
     reached = np.zeros(attribution.aspaces, np.int64)
     np.add.at(reached, aspace, (end - begin) * PAGE_BYTES)
     mine = np.flatnonzero(view.vmo == row)
@@ -155,7 +155,7 @@ def _rows(attribution: Attribution, row: int) -> tuple[pd.DataFrame, int]:
     table = pd.DataFrame(rows, columns=[*names, "reached_bytes", "exact_bytes", "ps_bytes"])
     table["koid"] = table["koid"].astype("Int64")
     table["exact_bytes"] = exact_column(table["exact_bytes"].tolist())
-    return table, int((shares.covered_end - shares.covered_begin).sum()) * PAGE_BYTES
+    return table, shares.covered_pages * PAGE_BYTES
 
 
 def _descendants(attribution: Attribution, row: int) -> list[int]:

@@ -62,6 +62,13 @@ class Wide:
         )
 
     @property
+    def shared_pages(self) -> Ints:
+        """Per range: its shared pages, undivided."""
+        shared = np.where(self.sharers > 1, self.pages, 0)
+        below = np.concatenate(([0], np.cumsum(shared)))
+        return below[self.last] - below[self.first]
+
+    @property
     def total(self) -> Fraction:
         """The exact bytes of all ranges."""
         order = np.argsort(self.divisor)

@@ -191,7 +191,7 @@ def _divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int) -> tuple[I
     """Ranges of pages as bytes of (row, VMO), each page divided by the rows that have it."""
     begin = disjoint(row, begin, end, int(end.max(initial=0)))
     pairs, pair = np.unique(row * max(vmos, 1) + vmo, return_inverse=True)
-    bytes_of = share(begin, end, vmo, vmos, pair).amounts(pair, len(pairs))
+    bytes_of = share(begin, end, vmo, pair).amounts(len(pairs))
     at: Ints = bytes_of.row
     amount: Numbers = bytes_of.numerator
     divisor: Numbers = bytes_of.share

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
-from magmem.accounting.kernel import integers
+from magmem.accounting.kernel import KernelView, integers
+from magmem.accounting.reach import Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import blocks, order_by
-from magmem.accounting.sharing import share
-from magmem.snapshot import PAGE_BYTES
+from magmem.accounting.runs import Ints, blocks, order_by
 
 __all__ = ["RULE", "charge"]
 
@@ -30,32 +31,35 @@ def charge(attribution: Attribution) -> Charges:
     # In order of their VMO, neighbours share what they look up.
     told = told[order_by(view.vmo[mapping[told]], told)]
     vmo, row = view.vmo[mapping[told]], view.aspace[mapping[told]]
-    begin, end = np.empty_like(told), np.empty_like(told)
     first, last = np.empty_like(told), np.empty_like(told)
     for block in blocks(len(told)):
-        at = mapping[told[block]]
-        low, high = view.pages_of(at)
-        begin[block] = low + integers(entries["first_page"])[told[block]]
-        reach = begin[block] + integers(entries["page_count"])[told[block]]
-        end[block] = np.maximum(begin[block], np.minimum(reach, high))
-        first[block] = view.runs.pages_below(vmo[block], begin[block])
-        last[block] = view.runs.pages_below(vmo[block], end[block])
-    seen = see_through(view, attribution.chains, vmo, begin, end)
-    first, last = np.concatenate((first, seen.begin)), np.concatenate((last, seen.end))
-    owner, row = np.concatenate((vmo, seen.owner)), np.concatenate((row, row[seen.query]))
-    shares = share(first, last, owner, attribution.vmos, row)
-    resident = np.zeros(attribution.aspaces, np.int64)
-    np.add.at(resident, row, last - first)
-    charged = shares.amounts(row, attribution.aspaces)
+        begin, end = _pages(view, mapping[told[block]], told[block])
+        first[block] = view.runs.pages_below(vmo[block], begin)
+        last[block] = view.runs.pages_below(vmo[block], end)
+    clones = np.flatnonzero(attribution.chains.parent[vmo] >= 0)
+    begin, end = _pages(view, mapping[told[clones]], told[clones])
+    seen = see_through(view, attribution.chains, vmo[clones], begin, end)
+    seen = replace(seen, query=clones[seen.query])
+    reach = Reach(vmo, row, first, last, seen, attribution.vmos, attribution.aspaces, None)
+    charged = reach.amounts()
     kernel, unknown = attribution.elsewhere(charged).fractions
     return Charges.split(
         attribution.by_process(charged),
-        attribution.sum_by_process(resident * PAGE_BYTES),
+        attribution.sum_by_process(reach.whole_bytes()),
         {
             "entries of the kernel": kernel,
             "entries of address spaces of unknown processes": unknown,
         },
     )
+
+
+def _pages(view: KernelView, mapping: Ints, entry: Ints) -> tuple[Ints, Ints]:
+    """Page range in the VMO of runs of entries, cut to the mapping and to the VMO."""
+    entries = view.snap.entries
+    low, high = view.pages_of(mapping)
+    begin = low + integers(entries["first_page"])[entry]
+    end = np.minimum(begin + integers(entries["page_count"])[entry], high)
+    return begin, np.maximum(begin, end)
 
 
 RULE = Rule(

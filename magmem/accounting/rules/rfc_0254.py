@@ -7,11 +7,10 @@ import numpy as np
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
+from magmem.accounting.reach import Reach
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints
-from magmem.accounting.sharing import share
 from magmem.accounting.wide import Wide
-from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["RULE", "charge"]
 
@@ -65,14 +64,9 @@ def _attributed(attribution: Attribution) -> tuple[Amounts, Ints]:
     rows = np.arange(attribution.vmos)
     whole = view.size_pages
     seen = see_through(view, chains, rows, np.zeros_like(whole), whole)
-    row = np.concatenate((rows, seen.query))
-    owner = np.concatenate((rows, seen.owner))
-    begin = np.concatenate((view.runs.owner_begin, seen.begin))
-    end = np.concatenate((view.runs.pages_below(rows, whole), seen.end))
-    shares = share(begin, end, owner, attribution.vmos, row)
-    pages = np.zeros(attribution.vmos, np.int64)
-    np.add.at(pages, row, end - begin)
-    return shares.amounts(row, attribution.vmos), pages * PAGE_BYTES
+    begin, end = view.runs.owner_begin, view.runs.pages_below(rows, whole)
+    reach = Reach(rows, rows, begin, end, seen, attribution.vmos, attribution.vmos, None)
+    return reach.amounts(), reach.whole_bytes()
 
 
 RULE = Rule(
