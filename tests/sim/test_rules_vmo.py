@@ -1,0 +1,434 @@
+"""The rules of reference/kernel.md "VMOs", one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from magmem import (
+    AccessDenied,
+    BadState,
+    InvalidArgs,
+    Machine,
+    NoMemory,
+    NotFound,
+    NotSupported,
+    OutOfRange,
+    Unavailable,
+)
+from magmem.sim import MAX_VMO_BYTES
+from magmem.sim.process import Process
+
+PAGE = 4096
+
+
+def free(machine: Machine) -> int:
+    """Free pages."""
+    return machine.pages["free"]
+
+
+def test_paged_vmo_owns_nothing_at_first(machine: Machine, process: Process) -> None:
+    """A paged VMO is sparse: made with any size, it owns no page."""
+    process.create_vmo(PAGE)
+    before = machine.kmem.vmo_bytes
+    vmo = process.create_vmo("1T", "sparse").vmo
+    assert (vmo.committed_pages, vmo.runs, machine.kmem.vmo_bytes) == (0, [], before)
+
+
+def test_physical_vmo_uses_no_ram(machine: Machine, process: Process) -> None:
+    """A physical VMO is a raw range: it never consumes RAM, also when touched."""
+    device = process.create_physical_vmo(0xFED00000, 4 * PAGE, "hpet")
+    mapping = process.map(device, "rw")
+    before = machine.pages["object"]
+    assert mapping.touch(write=True) == 0
+    assert (device.vmo.kind, device.vmo.committed_pages) == ("physical", 0)
+    assert machine.pages["object"] == before
+
+
+@pytest.mark.parametrize(("base", "size"), [(0xFED00001, PAGE), (0xFED00000, 100), (0xFED00000, 0)])
+def test_physical_vmo_is_whole_pages(process: Process, base: int, size: int) -> None:
+    """A physical VMO begins and ends at pages and is not empty."""
+    with pytest.raises(InvalidArgs):
+        process.create_physical_vmo(base, size)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda v: v.read(0, 1),
+        lambda v: v.write(0, b"x"),
+        lambda v: v.commit(),
+        lambda v: v.decommit(),
+        lambda v: v.resize(PAGE),
+        lambda v: v.clone(),
+        lambda v: v.pin(0, PAGE),
+        lambda v: v.unpin(0, PAGE),
+    ],
+)
+def test_physical_vmo_has_no_pages_to_work_on(process: Process, operation: object) -> None:
+    """What is about pages or bytes in RAM is not supported on a physical VMO."""
+    device = process.create_physical_vmo(0xFED00000, PAGE)
+    with pytest.raises(NotSupported, match="physical"):
+        operation(device)  # type: ignore[operator]
+
+
+def test_physical_vmo_looks_up_its_range(process: Process) -> None:
+    """The addresses of a physical VMO are its range itself."""
+    device = process.create_physical_vmo(0xFED00000, 4 * PAGE)
+    assert device.lookup(PAGE, PAGE) == [(PAGE, 0xFED01000, PAGE)]
+
+
+def test_size_is_in_bytes_and_may_be_odd(process: Process) -> None:
+    """Sizes are not rounded to a page: reading ends at the very byte."""
+    vmo = process.create_vmo(5001)
+    assert vmo.size_bytes == 5001
+    assert len(vmo.read()) == 5001
+    with pytest.raises(OutOfRange):
+        vmo.read(5000, 2)
+
+
+def test_largest_size_on_create(process: Process) -> None:
+    """A size above the platform's limit is InvalidArgs on create; the limit itself is fine."""
+    assert process.create_vmo(MAX_VMO_BYTES).size_bytes == MAX_VMO_BYTES
+    with pytest.raises(InvalidArgs):
+        process.create_vmo(MAX_VMO_BYTES + 1)
+
+
+def test_largest_size_on_resize(process: Process) -> None:
+    """A size above the limit is OutOfRange on resize; the size stays."""
+    vmo = process.create_vmo(PAGE)
+    with pytest.raises(OutOfRange):
+        vmo.resize(MAX_VMO_BYTES + 1)
+    assert vmo.size_bytes == PAGE
+
+
+def test_pages_are_committed_by_writing_through_a_mapping(process: Process) -> None:
+    """A write through a mapping commits the pages it touches, no others."""
+    vmo = process.create_vmo(10 * PAGE)
+    mapping = process.map(vmo, "rw")
+    mapping.write(3 * PAGE - 1, b"ab")
+    assert vmo.vmo.runs == [(2, 2)]
+
+
+def test_pages_are_committed_by_vmo_write(process: Process) -> None:
+    """A vmo_write commits the pages it touches."""
+    vmo = process.create_vmo(10 * PAGE)
+    assert vmo.write(PAGE - 1, b"ab") == 2
+    assert vmo.vmo.runs == [(0, 2)]
+    assert vmo.read(PAGE - 2, 4) == b"\0ab\0"
+
+
+def test_pages_are_committed_by_commit(process: Process) -> None:
+    """An explicit commit takes the pages of the range, and tells how many were new."""
+    vmo = process.create_vmo(10 * PAGE)
+    assert vmo.commit(2 * PAGE, 3 * PAGE) == 3
+    assert vmo.vmo.runs == [(2, 3)]
+
+
+def test_reading_commits_nothing(machine: Machine, process: Process) -> None:
+    """Reading an uncommitted page, by vmo_read or through a mapping, sees the one zero page."""
+    vmo = process.create_vmo(4 * PAGE)
+    mapping = process.map(vmo, "r")
+    objects = machine.pages["object"]
+    assert vmo.read(100, 5000) == bytes(5000)
+    assert mapping.read(100, 5000) == bytes(5000)
+    assert mapping.touch() == 0
+    assert (vmo.vmo.committed_pages, machine.pages["object"]) == (0, objects)
+
+
+def test_commit_rounds_outward(process: Process) -> None:
+    """Commit takes every page that the range touches."""
+    vmo = process.create_vmo(4 * PAGE)
+    assert vmo.commit(PAGE - 1, 2) == 2
+    assert vmo.vmo.runs == [(0, 2)]
+
+
+def test_commit_leaves_present_pages(process: Process) -> None:
+    """Commit keeps pages already there, with their bytes."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.write(PAGE, b"kept")
+    place = vmo.lookup(PAGE, 1)
+    assert vmo.commit() == 3
+    assert vmo.read(PAGE, 4) == b"kept"
+    assert vmo.lookup(PAGE, 1) == place
+
+
+def test_commit_beyond_the_end(process: Process) -> None:
+    """Committing past the end is OutOfRange and commits nothing."""
+    vmo = process.create_vmo(4 * PAGE)
+    with pytest.raises(OutOfRange):
+        vmo.commit(2 * PAGE, 2 * PAGE + 1)
+    assert vmo.vmo.committed_pages == 0
+
+
+def test_committed_pages_are_zero(process: Process) -> None:
+    """A fresh page reads as zeros, also when its frame was used before."""
+    first = process.create_vmo(PAGE)
+    first.write(0, b"secret")
+    first.close()
+    second = process.create_vmo(PAGE)
+    second.commit()
+    assert second.read() == bytes(PAGE)
+
+
+def test_decommit_frees_own_pages(machine: Machine, process: Process) -> None:
+    """Decommit rounds outward, frees the VMO's own pages, and they read as zeros again."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.write(0, b"x" * 4 * PAGE)
+    before = free(machine)
+    assert vmo.decommit(PAGE + 1, PAGE) == 2
+    assert vmo.vmo.runs == [(0, 1), (3, 1)]
+    assert free(machine) == before + 2
+    assert vmo.read(PAGE, 2 * PAGE) == bytes(2 * PAGE)
+
+
+def test_decommit_is_refused_while_pinned(process: Process) -> None:
+    """Decommit is BadState while any page of the range is pinned, and frees nothing then."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.commit()
+    vmo.pin(2 * PAGE, PAGE)
+    with pytest.raises(BadState):
+        vmo.decommit()
+    assert vmo.vmo.committed_pages == 4
+    assert vmo.decommit(0, 2 * PAGE) == 2
+    vmo.unpin(2 * PAGE, PAGE)
+    assert vmo.decommit() == 2
+
+
+def test_resize_smaller_frees_whole_pages_past_the_end(machine: Machine, process: Process) -> None:
+    """Shrinking frees the whole pages past the new end; a page cut in part stays."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.commit()
+    before = free(machine)
+    vmo.resize(PAGE + 1)
+    assert vmo.vmo.runs == [(0, 2)]
+    assert free(machine) == before + 2
+
+
+def test_resize_larger_adds_nothing(process: Process) -> None:
+    """Growing adds no pages; what is new reads as zeros."""
+    vmo = process.create_vmo(PAGE)
+    vmo.write(0, b"x")
+    vmo.resize(3 * PAGE)
+    assert vmo.vmo.runs == [(0, 1)]
+    assert vmo.read(PAGE) == bytes(2 * PAGE)
+
+
+def test_shrinking_inside_a_page_keeps_the_tail(process: Process) -> None:
+    """The bytes of a page cut in part come back when the VMO grows again."""
+    vmo = process.create_vmo(PAGE)
+    vmo.write(0, b"abcdef")
+    vmo.resize(3)
+    assert vmo.read() == b"abc"
+    vmo.resize(PAGE)
+    assert vmo.read(0, 6) == b"abcdef"
+
+
+def test_shrinking_by_whole_pages_forgets_them(process: Process) -> None:
+    """A page freed by shrinking reads as zeros after growing again."""
+    vmo = process.create_vmo(2 * PAGE)
+    vmo.write(PAGE, b"gone")
+    vmo.resize(PAGE)
+    vmo.resize(2 * PAGE)
+    assert vmo.read(PAGE, 4) == bytes(4)
+
+
+def test_resize_is_refused_below_a_pinned_page(process: Process) -> None:
+    """A pinned page past the new end keeps the VMO from shrinking."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.commit()
+    vmo.pin(3 * PAGE, PAGE)
+    with pytest.raises(BadState):
+        vmo.resize(3 * PAGE)
+    assert vmo.size_bytes == 4 * PAGE
+
+
+def test_lookup_gives_physical_addresses(process: Process) -> None:
+    """Lookup tells where each page of the range lies, whole pages, inside the VMO's frames."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.commit(PAGE, 2 * PAGE)
+    runs = vmo.lookup(PAGE + 5, PAGE)
+    pages = [(at + n, place + n) for at, place, size in runs for n in range(0, size, PAGE)]
+    frames = {
+        (first + n) * PAGE: (frame + n) * PAGE
+        for first, count, frame in vmo.vmo.physical_runs
+        for n in range(count)
+    }
+    assert dict(pages) == frames
+
+
+def test_lookup_of_uncommitted_pages(process: Process) -> None:
+    """Lookup is NoMemory while a page of the range is not committed."""
+    vmo = process.create_vmo(4 * PAGE)
+    vmo.commit(0, PAGE)
+    with pytest.raises(NoMemory):
+        vmo.lookup(0, 2 * PAGE)
+
+
+def test_lookup_of_nothing(process: Process) -> None:
+    """Lookup of length 0 is InvalidArgs."""
+    vmo = process.create_vmo(PAGE)
+    vmo.commit()
+    with pytest.raises(InvalidArgs):
+        vmo.lookup(0, 0)
+
+
+def test_lookup_beyond_the_end(process: Process) -> None:
+    """Lookup past the end is OutOfRange."""
+    vmo = process.create_vmo(PAGE)
+    vmo.commit()
+    with pytest.raises(OutOfRange):
+        vmo.lookup(0, PAGE + 1)
+
+
+def test_pin_needs_committed_pages(process: Process) -> None:
+    """Pin is NotFound unless every page of the range is committed, and pins nothing then."""
+    vmo = process.create_vmo(2 * PAGE)
+    vmo.commit(0, PAGE)
+    with pytest.raises(NotFound):
+        vmo.pin(0, 2 * PAGE)
+    assert vmo.decommit(0, PAGE) == 1
+
+
+def test_at_most_31_pins_a_page(process: Process) -> None:
+    """The 32nd pin of a page is Unavailable, and no page of the range gets it."""
+    vmo = process.create_vmo(2 * PAGE)
+    vmo.commit()
+    for _ in range(31):
+        vmo.pin(PAGE, PAGE)
+    with pytest.raises(Unavailable):
+        vmo.pin(0, 2 * PAGE)
+    assert vmo.decommit(0, PAGE) == 1
+    for _ in range(31):
+        vmo.unpin(PAGE, 1)
+    assert vmo.decommit() == 1
+
+
+def test_unpin_undoes_pins_only(process: Process) -> None:
+    """Unpinning a page that is not pinned is BadState; no page of the range is unpinned."""
+    vmo = process.create_vmo(2 * PAGE)
+    vmo.commit()
+    vmo.pin(0, PAGE)
+    with pytest.raises(BadState):
+        vmo.unpin(0, 2 * PAGE)
+    with pytest.raises(BadState):
+        vmo.decommit(0, PAGE)
+
+
+def test_contiguous_vmo_is_pinned_for_good(machine: Machine, process: Process) -> None:
+    """A contiguous VMO lies in one physical run from the start and cannot be decommitted."""
+    before = free(machine)
+    vmo = process.create_contiguous_vmo(5 * PAGE, "dma")
+    assert before - free(machine) >= 5
+    assert [count for _, _, count in vmo.lookup(0, 5 * PAGE)] == [5 * PAGE]
+    for refused in (vmo.decommit, lambda: vmo.resize(PAGE), lambda: vmo.unpin(0, PAGE)):
+        with pytest.raises(BadState):
+            refused()
+
+
+def test_pages_added_to_a_contiguous_vmo_are_not_pinned(process: Process) -> None:
+    """Only the contiguous commit is pinned for good, not what is committed after growing."""
+    vmo = process.create_contiguous_vmo(2 * PAGE)
+    vmo.resize(4 * PAGE)
+    vmo.commit()
+    assert vmo.decommit(2 * PAGE, 2 * PAGE) == 2
+    vmo.resize(2 * PAGE)
+    with pytest.raises(BadState):
+        vmo.resize(PAGE)
+
+
+def test_contiguous_vmo_can_be_aligned(process: Process) -> None:
+    """A contiguous VMO begins at a multiple of the alignment asked for."""
+    vmo = process.create_contiguous_vmo(2 * PAGE, alignment_bytes=16 * PAGE)
+    assert vmo.lookup(0, PAGE)[0][1] % (16 * PAGE) == 0
+
+
+def test_kernel_image_data_stays_wired(machine: Machine) -> None:
+    """The vDSO and the ramdisk own pages, but those count as wired, not as VMO memory."""
+    kernel = machine.kernel
+    names = [vmo.name for vmo in kernel.vdso_variants]
+    assert names == ["vdso/full", "vdso/test1", "vdso/test2"]
+    assert all(vmo.pages_are_wired for vmo in (*kernel.vdso_variants, kernel.ramdisk))
+    assert kernel.vdso.committed_bytes == 28 * 1024
+    assert kernel.ramdisk is not None
+    assert kernel.ramdisk.committed_bytes > 0
+    assert machine.kmem.vmo_bytes == 0
+
+
+def test_nobody_writes_to_wired_pages(process: Process, machine: Machine) -> None:
+    """A handle to read-only data never has the right to write."""
+    assert process.open(machine.kernel.vdso).rights_text == "r-xmdt"
+
+
+def test_kernel_vmo_has_no_koid_until_userspace_holds_it(
+    machine: Machine, process: Process
+) -> None:
+    """A VMO the kernel made has koid 0; the first handle gives it one."""
+    vmo = machine.kernel.create_vmo(PAGE, "own")
+    assert vmo.koid == 0
+    handle = process.open(vmo)
+    assert handle.koid == vmo.koid > 0
+
+
+def test_reading_exactly_at_the_end(process: Process) -> None:
+    """Reading or writing exactly at the end moves 0 bytes; one byte further is OutOfRange."""
+    vmo = process.create_vmo(5000)
+    assert vmo.read(5000, 0) == b""
+    assert vmo.write(5000, b"") == 0
+    for refused in (
+        lambda: vmo.read(5000, 1),
+        lambda: vmo.write(5000, b"x"),
+        lambda: vmo.read(5001, 0),
+        lambda: vmo.write(5001, b""),
+    ):
+        with pytest.raises(OutOfRange):
+            refused()
+    assert vmo.vmo.committed_pages == 0
+
+
+def test_failed_write_moves_nothing(process: Process) -> None:
+    """A write that would pass the end commits and stores nothing at all."""
+    vmo = process.create_vmo(PAGE + 10)
+    with pytest.raises(OutOfRange):
+        vmo.write(0, b"x" * (PAGE + 11))
+    assert vmo.vmo.committed_pages == 0
+    assert vmo.read(0, 10) == bytes(10)
+
+
+def test_names_are_cut_at_31_bytes(process: Process) -> None:
+    """A name has at most 31 bytes and is cut between characters; NUL is InvalidArgs."""
+    vmo = process.create_vmo(PAGE, "ä" * 20)
+    assert vmo.name == "ä" * 15
+    vmo.set_name("x" * 40)
+    assert vmo.name == "x" * 31
+    with pytest.raises(InvalidArgs):
+        vmo.set_name("a\0b")
+
+
+def test_zero_size(process: Process) -> None:
+    """A VMO may have size 0: nothing to commit, nothing to read."""
+    vmo = process.create_vmo(0)
+    assert (vmo.read(), vmo.commit(), vmo.decommit()) == (b"", 0, 0)
+
+
+@pytest.mark.parametrize("size", [-1, "-4k", "68x", ""])
+def test_malformed_sizes(process: Process, size: object) -> None:
+    """Sizes that are none are InvalidArgs."""
+    with pytest.raises(InvalidArgs):
+        process.create_vmo(size)  # type: ignore[arg-type]
+
+
+def test_checks_come_in_order(process: Process) -> None:
+    """Rights are looked at before the kind, the kind before arguments, arguments before range."""
+    device = process.create_physical_vmo(0xFED00000, PAGE)
+    read_only = device.duplicate("rd")
+    with pytest.raises(AccessDenied):
+        read_only.write(-1, b"x")
+    with pytest.raises(NotSupported):
+        device.write(-1, b"x")
+    vmo = process.create_vmo(PAGE)
+    with pytest.raises(InvalidArgs):
+        vmo.read(-1, 2 * PAGE)
+    vmo.commit()
+    vmo.pin(0, PAGE)
+    with pytest.raises(OutOfRange):
+        vmo.decommit(0, 2 * PAGE)

@@ -1,0 +1,1 @@
+"""The simulator and the slow model side by side: booted alike, driven alike, compared."""

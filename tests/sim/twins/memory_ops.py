@@ -1,0 +1,296 @@
+"""Random operations on address spaces: map, allocate, unmap, protect, destroy, access."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.model import tasks, vmars
+from sim.model.state import PAGE, State, page_count, refuse
+from sim.twins.driver import Choice, Twins
+from sim.twins.vmo_ops import BOUND_PAGES, living, some_bytes, some_handle
+
+from magmem.errors import AccessDenied, InvalidArgs
+
+__all__ = ["OPERATIONS"]
+
+MAP = 32
+RIGHT_OF = {"r": 4, "w": 8, "x": 16}
+PERMS = ("rw", "rw", "rw", "r", "rx", "rwx", "x", "", "w")
+PLACES = tuple(page * PAGE for page in range(0, 40, 3))
+LENGTHS = (1, 4096, 8192, 10000, 5 * 4096, 16 * 4096)
+
+
+def _vmars(twins: Twins) -> list[int]:
+    """VMARs of living processes."""
+    model = twins.model
+    alive = {model.processes[p].aspace for p in living(twins)}
+    return [vmar.serial for vmar in model.vmars.values() if vmar.aspace in alive]
+
+
+def _place(state: State, vmar: int, size_bytes: int, base: int | None, shown: Any) -> int:
+    """Where it goes: as asked, or as the simulator picked; that must have been free."""
+    if base is not None:
+        return base
+    size_bytes = page_count(size_bytes) * PAGE
+    if shown is None:
+        return next(s for s, e in vmars.gaps(state, vmar) if e - s >= size_bytes)
+    assert vmars.can_place(state, vmar, shown.base, size_bytes), f"{shown!r} is not free"
+    place: int = shown.base
+    return place
+
+
+def map_vmo(twins: Twins, choice: Choice) -> None:
+    """Map a VMO, at a place or wherever the kernel likes."""
+    handle, inside = some_handle(twins, choice, "vmo"), _vmars(twins)
+    if handle is None or not inside:
+        return
+    vmar = choice.of(inside)
+    item, region = twins.model.handles[handle], twins.model.vmars[vmar]
+    perms = choice.of(PERMS)
+    vmo_offset = choice.of((0, 0, 0, 4096, 8192, 100, 1 << 30))
+    length = choice.of((*LENGTHS, 0, 1 << 48))
+    ends = [node.end - region.base for node in vmars.children(twins.model, vmar)]
+    offset = choice.of((None, *PLACES, *ends, *ends, 100, region.size_bytes - PAGE))
+    overwrite, compact = choice.of((False, False, True)), choice.of((False, True))
+    base = None if offset is None else region.base + offset
+
+    def predict(state: State, shown: Any) -> int:
+        mask = frozenset(perms)
+        rights = MAP | sum(RIGHT_OF[letter] for letter in perms)
+        refuse(
+            (bool(rights & ~state.handles[handle].rights), AccessDenied),
+            (vmo_offset % PAGE != 0, InvalidArgs),
+            *vmars.place_errors(
+                state, vmar, length, base, mask, overwrite=overwrite, is_mapping=True
+            ),
+        )
+        place = _place(state, vmar, length, base, shown)
+        allowed = frozenset(letter for letter, bit in RIGHT_OF.items() if item.rights & bit)
+        return vmars.place(state, vmar, place, length, mask, item.target, vmo_offset, allowed)
+
+    def act() -> Any:
+        return twins[vmar].map(
+            twins[handle],
+            perms,
+            vmo_offset=vmo_offset,
+            length=length,
+            offset=offset,
+            overwrite=overwrite,
+            compact=compact,
+        )
+
+    done = twins.do(act, predict)
+    if done:
+        twins.twins[done[1]] = done[0]
+
+
+def allocate(twins: Twins, choice: Choice) -> None:
+    """A child VMAR."""
+    inside = _vmars(twins)
+    if not inside:
+        return
+    vmar = choice.of(inside)
+    region = twins.model.vmars[vmar]
+    size = choice.of((0, 1, 4096, 20000, 16 * 4096, 48 * 4096, 1 << 48))
+    perms = choice.of(("rwx", "rwx", "rw", "r"))
+    specific, compact = choice.of((True, True, False)), choice.of((False, True))
+    offset = choice.of((None, *PLACES, 100))
+    base = None if offset is None else region.base + offset
+    process = twins.model.aspaces[region.aspace].process
+    assert process is not None
+
+    def predict(state: State, shown: Any) -> tuple[int, int]:
+        mask = frozenset(perms)
+        refuse(
+            (specific and not region.specific, AccessDenied),
+            *vmars.place_errors(state, vmar, size, base, mask, overwrite=False, is_mapping=False),
+        )
+        place = _place(state, vmar, size, base, shown)
+        made = vmars.allocate(state, vmar, place, size, mask, specific=specific)
+        return made, tasks.new_handle(state, process, "vmar", made, 3)
+
+    def act() -> Any:
+        return twins[vmar].allocate(
+            size, offset=offset, perms=perms, specific=specific, compact=compact
+        )
+
+    done = twins.do(act, predict, spare_pages=BOUND_PAGES)
+    if done:
+        twins.twins[done[1][0]], twins.twins[done[1][1]] = done[0], done[0].handle
+
+
+def _range(twins: Twins, choice: Choice, vmar: int) -> tuple[int, int]:
+    """An address range in and around what lies in a VMAR."""
+    region = twins.model.vmars[vmar]
+    nodes = vmars.children(twins.model, vmar)
+    starts = [region.base, *(node.base for node in nodes), *(node.end for node in nodes)]
+    address = choice.of(starts) + choice.of((0, 0, 0, PAGE, 2 * PAGE, -PAGE, 1))
+    sizes = [node.size_bytes for node in nodes]
+    return max(0, address), choice.of((*LENGTHS, 0, *sizes, *sizes, region.size_bytes))
+
+
+def unmap(twins: Twins, choice: Choice) -> None:
+    """Unmap a range: parts of mappings, whole ones, gaps, child VMARs."""
+    inside = _vmars(twins)
+    if not inside:
+        return
+    vmar = choice.of(inside)
+    address, length = _range(twins, choice, vmar)
+    twins.do(
+        lambda: twins[vmar].unmap(address, length),
+        lambda state, _: vmars.unmap(state, vmar, address, length),
+    )
+
+
+def protect(twins: Twins, choice: Choice) -> None:
+    """Change permissions of a range."""
+    inside = _vmars(twins)
+    if not inside:
+        return
+    vmar = choice.of(inside)
+    address, length = _range(twins, choice, vmar)
+    perms = choice.of(PERMS)
+    twins.do(
+        lambda: twins[vmar].protect(address, length, perms),
+        lambda state, _: vmars.protect(state, vmar, address, length, frozenset(perms)),
+    )
+
+
+def destroy(twins: Twins, choice: Choice) -> None:
+    """Destroy a VMAR, seldom the root."""
+    inside = _vmars(twins)
+    small = [v for v in inside if twins.model.vmars[v].parent is not None]
+    if not inside:
+        return
+    vmar = choice.of([*small * 8, *inside])
+    twins.do(twins[vmar].destroy, lambda state, _: vmars.destroy(state, vmar))
+
+
+def _mapping(twins: Twins, choice: Choice) -> int | None:
+    model = twins.model
+    alive = {model.processes[p].aspace for p in living(twins)}
+    found = [m.serial for m in model.mappings.values() if model.vmars[m.vmar].aspace in alive]
+    return choice.of(found) if found else None
+
+
+def access(twins: Twins, choice: Choice) -> None:
+    """Touch, read or write a range of addresses, across mappings too."""
+    mapping = _mapping(twins, choice)
+    if mapping is None:
+        return
+    node = twins.model.mappings[mapping]
+    aspace = twins.model.vmars[node.vmar].aspace
+    process = twins.model.aspaces[aspace].process
+    assert process is not None
+    twin = twins[process]
+    places = (0, 0, PAGE, 5000, node.size_bytes - PAGE, node.size_bytes - 1, -1)
+    address = node.base + choice.of(places)
+    length = choice.of((0, 1, 1, 3, PAGE, 10000, node.size_bytes, 24 * PAGE))
+    what = choice.of(("read", "write", "write", "touch read", "touch write", "touch execute"))
+    data = some_bytes(choice, length) if what == "write" else b""
+
+    def predict(state: State, _: Any) -> Any:
+        if what.startswith("touch"):
+            return vmars.touch(state, aspace, address, length, what.split()[1])
+        vmars.need_access(state, aspace, address, length, what)
+        vmars.need_ram(state, aspace, address, length)
+        if what == "read":
+            return vmars.read(state, aspace, address, length)
+        return vmars.write(state, aspace, address, data)
+
+    acts = {
+        "read": lambda: twin.read(address, length),
+        "write": lambda: twin.write(address, data),
+        "touch read": lambda: twin.touch(address, length),
+        "touch write": lambda: twin.touch(address, length, write=True),
+        "touch execute": lambda: twin.touch(address, length, execute=True),
+    }
+    # A range over several mappings may ask for pages twice that two of them share.
+    crosses = address < node.base or address + length > node.end
+    done = twins.do(acts[what], predict, spare_pages=64 if crosses else 0)
+    assert done is None or done[0] == done[1], f"{what} returned {done[0]!r}, not {done[1]!r}"
+
+
+def touch_mapping(twins: Twins, choice: Choice) -> None:
+    """Touch a mapping as a whole or in part."""
+    mapping = _mapping(twins, choice)
+    if mapping is None:
+        return
+    node = twins.model.mappings[mapping]
+    aspace = twins.model.vmars[node.vmar].aspace
+    offset = choice.of((0, 0, PAGE, 6000))
+    length = choice.of((None, 1, 2 * PAGE))
+    write = choice.of((True, True, False))
+    size = max(0, node.size_bytes - offset) if length is None else length
+    if offset + size > node.size_bytes:
+        return
+
+    def predict(state: State, _: Any) -> int:
+        kind = "write" if write else "read"
+        return vmars.touch(state, aspace, node.base + offset, size, kind)
+
+    done = twins.do(lambda: twins[mapping].touch(length, offset=offset, write=write), predict)
+    assert done is None or done[0] == done[1], f"touch returned {done}"
+
+
+def kernel_map(twins: Twins, choice: Choice) -> None:
+    """Map some VMO into the kernel, at the lowest place free."""
+    model = twins.model
+    vmo = choice.of([v.serial for v in model.vmos.values() if v.size_bytes and not v.wired])
+    length = choice.of(LENGTHS)
+    kernel = twins.machine.kernel
+
+    def predict(state: State, _: Any) -> int:
+        root = state.aspaces[state.kernel_aspace].root
+        size = page_count(length) * PAGE
+        base = next(s for s, e in vmars.gaps(state, root) if e - s >= size)
+        return vmars.place(state, root, base, length, frozenset("rw"), vmo, 0)
+
+    done = twins.do(lambda: kernel.map(twins[vmo], "rw", length=length), predict)
+    if done:
+        twins.twins[done[1]] = done[0]
+
+
+def kernel_use(twins: Twins, choice: Choice) -> None:
+    """Touch or unmap one of the mappings that were made in the kernel."""
+    model = twins.model
+    root = model.aspaces[model.kernel_aspace].root
+    known = {"k", "a", "libc.so", "initial-stack", "jemalloc-heap"}
+    mine = [
+        m.serial
+        for m in model.mappings.values()
+        if m.vmar == root and model.vmos[m.vmo].name in known
+    ]
+    if not mine:
+        return
+    mapping = choice.of(mine)
+    node = model.mappings[mapping]
+    if choice.of((True, False)):
+
+        def forget(state: State, _: Any) -> None:
+            vmars.unmap(state, root, node.base, node.size_bytes)
+
+        twins.do(twins[mapping].unmap, forget)
+        return
+
+    def predict(state: State, _: Any) -> int:
+        return vmars.touch(state, state.kernel_aspace, node.base, 2 * PAGE, "write")
+
+    if node.size_bytes >= 2 * PAGE:
+        done = twins.do(lambda: twins[mapping].touch(2 * PAGE, write=True), predict)
+        assert done is None or done[0] == done[1]
+
+
+OPERATIONS = (
+    map_vmo,
+    map_vmo,
+    allocate,
+    unmap,
+    protect,
+    destroy,
+    access,
+    access,
+    touch_mapping,
+    kernel_map,
+    kernel_use,
+)

@@ -1,0 +1,37 @@
+"""What is compared once at the end of a run: the snapshot, the ledger on it, and the replay."""
+
+from __future__ import annotations
+
+from sim.model import figures
+from sim.twins.driver import Twins
+
+from magmem.accounting.ledger import ledger
+from magmem.sim import Machine
+
+__all__ = ["check_accounts", "check_replay"]
+
+
+def check_accounts(twins: Twins) -> None:
+    """The snapshot holds the model's entries; the ledger on it gives the model's exact shares."""
+    model, snap = twins.model, twins.machine.snapshot()
+    installed = sum(len(mapping.entries) for mapping in model.mappings.values())
+    assert snap.entries["page_count"].sum() == installed
+    assert snap.pages["page_count"].sum() == sum(len(vmo.pages) for vmo in model.vmos.values())
+    book = ledger(snap)
+    assert book.unexplained_bytes == 0
+    shares = figures.exact_shares(model)
+    expected = {
+        twins[serial].koid: shares[process.aspace] if process.aspace is not None else 0
+        for serial, process in model.processes.items()
+    }
+    shown = dict(zip(book.df["koid"], book.df["exact_bytes"], strict=True))
+    assert shown == expected, "exact PSS"
+    # Σ alloc = Σ_process PSS(exact) + kernel-mapped share + handle-only + kernel-only
+    owned = sum(vmo.committed_bytes for vmo in twins.machine.vmos if vmo.kind == "paged")
+    assert sum(shares.values()) == owned
+
+
+def check_replay(twins: Twins) -> None:
+    """The machine's events lead to the same state again, byte for byte."""
+    machine = twins.machine
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
