@@ -41,6 +41,11 @@ def fresh_boot(memory: int | str = "2G", seed: int = 0) -> Machine:
 
     Shows an ordinary system: programs and libraries loaded from the ramdisk, whose pages are wired;
     a framebuffer, which uses no RAM; threads waiting.
+
+    Parameters
+    ----------
+    memory : int or str
+        RAM of the machine.
     """
     machine = Machine(memory, seed, name="fresh_boot")
     devmgr = machine.root_job.spawn("bin/devmgr")
@@ -149,6 +154,13 @@ def unmapped_leak(minutes: int = 30, step: int | str = "4M", seed: int = 0) -> M
 
     Shows hidden memory: free memory falls by `step` a minute, and `ps` does not move; the VMOs
     appear only among the hidden ones. Minutes pass on the machine's clock.
+
+    Parameters
+    ----------
+    minutes : int
+        How long the leak has been going on.
+    step : int or str
+        Bytes it takes each minute.
     """
     machine = Machine("2G", seed, name="unmapped_leak")
     use_heap(machine.root_job.spawn("innocent"), "64M", "48M")
@@ -191,6 +203,13 @@ def double_mapping(mappings: int = 2, size: int | str = "40k", seed: int = 0) ->
     """One VMO, all committed, mapped several times by one process.
 
     Shows multiply-mapped pages: the tools count them once per mapping, though they are there once.
+
+    Parameters
+    ----------
+    mappings : int
+        How often.
+    size : int or str
+        Bytes of the VMO.
     """
     if mappings < 1:
         raise InvalidArgs(f"expected 1 mapping or more, found {mappings}")

@@ -130,6 +130,8 @@ class Handle:
         """Move it into another process (as through a channel); returns the handle there."""
         self.need(RIGHT_TRANSFER, "transferring it")
         process.need_alive()
+        if process.machine is not self.machine:
+            raise BadHandle(f"{process!r} is a process of another machine")
         moved = process.table.adopt(self)
         self.record("transfer", process.koid)
         return moved

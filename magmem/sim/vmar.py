@@ -328,6 +328,8 @@ class Vmar(Children):
 
         Random numbers are drawn last, and not at all when there is no room.
         """
+        if size_bytes > self.size_bytes:
+            raise InvalidArgs(f"{size_bytes} bytes are more than {self!r} has")
         if offset is None:
             if overwrite:
                 raise InvalidArgs("overwriting needs a place to overwrite")

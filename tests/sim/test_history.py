@@ -17,7 +17,7 @@ from magmem.sim.operations import OPERATIONS
 PAGE = 4096
 
 
-def everything(machine: Machine) -> Machine:
+def everything(machine: Machine) -> Machine:  # noqa: PLR0915 (one of each operation)
     """Do each operation there is at least once."""
     kernel, root = machine.kernel, machine.root_job
     machine.advance(1500)

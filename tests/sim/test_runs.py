@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +45,7 @@ def test_adjacent_runs_are_one(steps: list[tuple[str, tuple[int, int]]]) -> None
     for step, (start, end) in steps:
         runs.add(start, end) if step == "add" else runs.remove(start, end)
     found = runs.runs()
-    assert all(before[1] < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(found))
     assert all(start < end for start, end in found)
 
 
