@@ -56,7 +56,7 @@ class Listing:
     def html(self) -> str:
         """The rows as a plain HTML table; every name escaped."""
         caption = f"<caption>{_escape(self.title)}</caption>" if self.title else ""
-        table = self.df.to_html(index=False, escape=True, border=0, na_rep="")
+        table: str = self.df.to_html(index=False, escape=True, border=0, na_rep="")
         return table.replace(">", f">{caption}", 1) if caption else table
 
     def to_json(self) -> str:
@@ -65,11 +65,13 @@ class Listing:
             return self.text
         if self.data:
             return json.dumps(self.data, indent=1, ensure_ascii=False) + "\n"
-        return self.df.to_json(orient="records", indent=1, force_ascii=False) + "\n"
+        rows: str = self.df.to_json(orient="records", indent=1, force_ascii=False)
+        return rows + "\n"
 
     def to_csv(self) -> str:
         """The table as CSV text with a header line (missing values are empty)."""
-        return self.df.to_csv(index=False, lineterminator="\n")
+        rows: str = self.df.to_csv(index=False, lineterminator="\n")
+        return rows
 
 
 def _escape(text: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView
+from magmem.accounting.kernel import view_of
 from magmem.accounting.runs import Ints
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -95,7 +95,7 @@ def _rows(table: pd.DataFrame, names: list[str], rows: npt.NDArray[np.int64]) ->
 
 def resident_bytes(snap: Snapshot) -> pd.Series[int]:
     """Resident in each row of regions (Int64); missing for VMARs and where nothing tells."""
-    view = KernelView(snap)
+    view = view_of(snap)
     known = snap.vmos["pages_known"].to_numpy() | (snap.vmos["kind"] == "physical").to_numpy()
     result = snap.regions["reported_resident_bytes"].copy()
     counted = known[view.vmo]

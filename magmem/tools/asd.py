@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView
+from magmem.accounting.kernel import view_of
 from magmem.accounting.runs import Ints
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES, Snapshot
@@ -139,7 +139,7 @@ def _vmo_lines(snap: Snapshot, rows: Ints) -> list[str]:
     vmos = snap.vmos.reindex(needed)
     pages = vmos["reported_committed_bytes"] // PAGE_BYTES
     known = vmos["pages_known"].fillna(False).to_numpy(dtype=bool)
-    owned = KernelView(snap).committed_bytes // PAGE_BYTES
+    owned = view_of(snap).committed_bytes // PAGE_BYTES
     pages = pages.mask(known, pd.Series(owned, dtype="Int64").reindex(needed))
     # The dump says k0 for no parent and for one without koid; who read it does not know which.
     silent = vmos["parent_koid"].isna() & vmos["addr"].notna()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView
+from magmem.accounting.kernel import view_of
 from magmem.listing import Listing
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
@@ -70,7 +70,7 @@ def _all(snap: Snapshot, which: str, unit: str) -> Listing:
     if which == "hidden":
         title = '"Hidden" VMOs, oldest to newest:\n'
         if snap.knows("mappings"):
-            facts = facts[~KernelView(snap).mapped_by_user]
+            facts = facts[~view_of(snap).mapped_by_user]
         elif facts["num_mappings"].notna().any():
             facts = facts[(facts["num_mappings"] == 0).fillna(False).to_numpy(dtype=bool)]
             warnings += (f"{tool}: this capture does not tell who maps a VMO: only unmapped ones",)

@@ -8,15 +8,14 @@ process that does not run has nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView, integers
+from magmem.accounting.kernel import KernelView, ProcessSums, integers, view_of
 from magmem.accounting.runs import Ints
-from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot import Snapshot
 from magmem.tools.address_space import resident_bytes
 from magmem.tools.missing import missing
 from magmem.tools.process import runs
@@ -48,15 +47,6 @@ class TaskSums:
     def columns(self) -> tuple[pd.Series[int], pd.Series[int], pd.Series[int]]:
         """PSS, PRIVATE and SHARED."""
         return self.pss_bytes, self.private_bytes, self.shared_bytes
-
-
-class _DumpedView(KernelView):
-    """The kernel's sums where a dump tells what is resident in a mapping, not which pages."""
-
-    @cached_property
-    def mapping_pages(self) -> Ints:
-        """Per mapping: resident pages as computed or printed."""
-        return integers(resident_bytes(self.snap))[self.region] // PAGE_BYTES
 
 
 def task_sums(snap: Snapshot, tool: str) -> TaskSums:
@@ -95,7 +85,8 @@ def _computable(snap: Snapshot) -> bool:
 
 def _computed(snap: Snapshot) -> list[Ints]:
     """PSS, PRIVATE and SHARED of each process row of tasks, 0 where it does not run."""
-    sums = (KernelView if snap.knows("vmos", "pages") else _DumpedView)(snap).sums
+    view = view_of(snap)
+    sums = view.sums if snap.knows("vmos", "pages") else _dumped_sums(view)
     koids = snap.tasks["koid"].to_numpy()
     user = np.flatnonzero(snap.aspaces["process_koid"].notna().to_numpy())
     order = np.argsort(koids, kind="stable")
@@ -108,6 +99,24 @@ def _computed(snap: Snapshot) -> list[Ints]:
         column[row[running]] = values[user[running]]
         results.append(column)
     return results
+
+
+def _dumped_sums(view: KernelView) -> ProcessSums:
+    """The kernel's sums where a dump tells what is resident in a mapping, not which pages."""
+    committed = integers(resident_bytes(view.snap))[view.region]
+    share = view.share_count[view.vmo]
+
+    def total(values: Ints) -> Ints:
+        sums = np.zeros(len(view.snap.aspaces), np.int64)
+        np.add.at(sums, view.aspace, values)
+        return sums
+
+    return ProcessSums(
+        mapped_bytes=total(view.size_bytes),
+        private_bytes=total(np.where(share == 1, committed, 0)),
+        shared_bytes=total(np.where(share == 1, 0, committed)),
+        scaled_bytes=total(np.where(share == 1, 0, committed // share)),
+    )
 
 
 def _job_sums(tree: TaskTree, values: Ints, known: Bools) -> pd.Series[int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView, integers
+from magmem.accounting.kernel import integers, view_of
 from magmem.accounting.runs import Ints
 from magmem.snapshot import Snapshot
 from magmem.tools import columns
@@ -53,7 +53,7 @@ def vmo_facts(snap: Snapshot) -> pd.DataFrame:
         koid.
     """
     vmos = snap.vmos
-    view = KernelView(snap)
+    view = view_of(snap)
     children, mappings = vmos["reported_num_children"], vmos["reported_num_mappings"]
     shares = vmos["reported_share_count"]
     if snap.knows("vmos"):
