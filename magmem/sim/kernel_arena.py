@@ -35,6 +35,8 @@ class KernelArena:
         Size of an entry, and how many there can be.
     live : int
         Entries in use.
+    used, ready : int
+        Entries that were ever in use, and that have their bytes committed.
     vmo : Vmo
         Its memory.
     """
@@ -48,6 +50,7 @@ class KernelArena:
         "kernel",
         "live",
         "name",
+        "ready",
         "used",
         "vmo",
     )
@@ -59,6 +62,7 @@ class KernelArena:
         self.entries = entries
         self.live = 0
         self.used = 0
+        self.ready = 0
         self.free: list[int] = []
         control_bytes = round_up(NODE_BYTES * entries)
         data_bytes = round_up(entry_bytes * entries)
@@ -77,10 +81,9 @@ class KernelArena:
 
     def pages_for(self, count: int) -> int:
         """Pages to be committed, with their page tables, before `count` entries can be taken."""
-        new = count - len(self.free)
-        if new <= 0:
+        end = self.used + count - len(self.free)
+        if end <= self.ready:
             return 0
-        end = self.used + new
         tables = self.kernel.aspace.tables
         needed = 0
         runs = []
@@ -101,12 +104,18 @@ class KernelArena:
             return self.free.pop()
         entry = self.used
         self.used = entry + 1
-        for mapping, size in ((self.control, NODE_BYTES), (self.data, self.entry_bytes)):
-            # Only an entry that reaches into a new page commits anything.
-            if entry * size % PAGE_BYTES + size > PAGE_BYTES or entry * size % PAGE_BYTES == 0:
-                low, high = _pages(entry, entry + 1, size)
-                fault(mapping, low, high, WRITE, mapping.base + low * PAGE_BYTES)
+        if entry >= self.ready:
+            self._commit(entry)
         return entry
+
+    def _commit(self, entry: int) -> None:
+        """Commit the pages that an entry needs in both parts."""
+        ready = self.entries
+        for mapping, size in ((self.control, NODE_BYTES), (self.data, self.entry_bytes)):
+            low, high = _pages(entry, entry + 1, size)
+            fault(mapping, low, high, WRITE, mapping.base + low * PAGE_BYTES)
+            ready = min(ready, high * PAGE_BYTES // size)
+        self.ready = ready
 
     def give(self, entry: int) -> None:
         """Free an entry."""
