@@ -22,7 +22,10 @@ SCAN = 64
 
 @dataclass(slots=True)
 class Looks:
-    """What is known of one VMO without koid; −1 and None are unknown."""
+    """What is known of one VMO without koid; −1 and None are unknown.
+
+    `told_by` holds the origins that tell its size: each of them tells a VMO once.
+    """
 
     leader: int
     origin: int
@@ -34,7 +37,7 @@ class Looks:
     children: int
     seen_mappings: int
     user: bool
-    taken_by: int = -1
+    told_by: set[int]
 
     @property
     def is_full(self) -> bool:
@@ -57,14 +60,22 @@ class Looks:
 
     def learn(self, other: Looks) -> None:
         """Take over what `other` knows better."""
-        if self.alloc[0] < 0 or 0 <= other.alloc[1] < self.alloc[1]:
-            self.alloc = other.alloc
-        if other.size[1] < self.size[1]:
-            self.size = other.size
+        self.name = other.name if self.name is None else self.name
+        self.kind = max(self.kind, other.kind)
+        self.size = _finer(self.size, other.size)
+        self.alloc = _finer(self.alloc, other.alloc)
         self.mappings = max(self.mappings, other.mappings)
         self.children = max(self.children, other.children)
         self.seen_mappings += other.seen_mappings
         self.user = self.user or other.user
+        self.told_by |= other.told_by
+
+
+def _finer(some: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """The size that is known better, the first if they are equally so."""
+    if some[0] < 0 or (other[0] >= 0 and other[1] < some[1]):
+        return other
+    return some
 
 
 def _near(some: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -109,17 +120,15 @@ def unify_by_looks(
         bucket = alike.setdefault(looks.name, [])
         found = None
         if anonymous[looks.leader]:
-            hidden = origins[looks.origin].dump.endswith("hidden")
+            hidden = origins[looks.origin].dump == "k vmos hidden"
             found = (
                 _partner(bucket, looks, hidden, start)
                 if looks.size[0] >= 0
                 else _only(bucket, looks)
             )
         if found is None:
-            looks.taken_by = looks.origin
             bucket.append(looks)
         else:
-            found.taken_by = looks.origin
             found.learn(looks)
             leader[looks.leader] = found.leader
             matched += 1
@@ -155,12 +164,12 @@ def _partner(
     place = (looks.origin if once else -1, looks.name)
     begin = start.get(place, 0)
     while begin < len(bucket) and (
-        bucket[begin].taken_by == looks.origin if once else bucket[begin].is_full
+        looks.origin in bucket[begin].told_by if once else bucket[begin].is_full
     ):
         begin += 1
     start[place] = begin
     for candidate in bucket[begin : begin + SCAN]:
-        taken = once and candidate.taken_by == looks.origin
+        taken = once and looks.origin in candidate.told_by
         if not taken and candidate.may_be(looks, hidden):
             return candidate
     return None
@@ -183,15 +192,18 @@ def _looks(vmos: Loose, row: int, leader: int, seen: int, user: bool) -> Looks:
 
     names, known = vmos.column("name")
     name = str(names[row]) if known[row] else None
+    origin = int(vmos.origin[row])
+    size_bytes = size("size_bytes")
     return Looks(
         leader,
-        int(vmos.origin[row]),
+        origin,
         name,
         number("kind"),
-        size("size_bytes"),
+        size_bytes,
         size("reported_committed_bytes"),
         number("reported_num_mappings"),
         number("reported_num_children"),
         seen,
         user,
+        {origin} if size_bytes[0] >= 0 else set(),
     )

@@ -222,6 +222,9 @@ def _coverage(
         if processes and processes <= set(owner[shown[owned[shown]]].tolist()):
             coverage["mappings"] = "complete"
         whole = set().union(*(origin.whole_handles for origin in origins))
+        told = frames["handles"]["process_koid"].value_counts()
+        counted = tasks[(tasks["reported_handles"] == tasks["koid"].map(told).fillna(0))]
+        whole |= set(counted["koid"])
         if processes and processes <= whole:
             coverage["handles"] = "complete"
     known = frames["vmos"]["pages_known"]

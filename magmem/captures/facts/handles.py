@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from magmem.captures.facts.loose import Bools, Ints, Loose, Origin, Values
+from magmem.captures.facts.loose import Bools, Ints, Loose, Values
 from magmem.captures.facts.regions import occurrence
 from magmem.captures.facts.settle import Contradictions, Settler, group_rows
 
@@ -48,7 +47,7 @@ def settle_handles(
     rights = rows.column("rights")[0]
     settled = {name: settler.column(name) for name in columns if name != "rights"}
     settled["rights"] = settler.column("rights", agree=_same_visible, weight=-rights)
-    order = _order(rows, group, groups, process_koids, contradictions.origins)
+    order = _order(rows, group, groups, process_koids)
     return {name: (v[order], known[order]) for name, (v, known) in settled.items()}
 
 
@@ -62,18 +61,15 @@ def _numbered(texts: npt.NDArray[Any]) -> Ints:
     return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
 
-def _order(
-    rows: Loose, group: Ints, groups: int, process_koids: Ints, origins: Sequence[Origin]
-) -> Ints:
+def _order(rows: Loose, group: Ints, groups: int, process_koids: Ints) -> Ints:
     process = rows.column("process_koid")[0]
     by_koid = np.argsort(process_koids, kind="stable")
     rank = by_koid[np.searchsorted(process_koids[by_koid], process)] if len(process) else process
-    told = rows.origin
-    whole = np.array([o.coverage.get("handles") == "complete" for o in origins], dtype=bool)[told]
-    for at in np.unique(told).tolist():
-        if origins[at].whole_handles:
-            whole |= (told == at) & np.isin(process, sorted(origins[at].whole_handles))
-    place = np.lexsort((np.arange(len(rows)), rows.origin, ~whole))
+    # Whoever tells most handles of a process tells their order best (`k ht` all, `vmos` some).
+    told, tellers = group_rows(rows.origin, process)
+    place = np.lexsort(
+        (np.arange(len(rows)), rows.origin, -np.bincount(told, minlength=tellers)[told])
+    )
     first = np.zeros(groups, np.int64)
     first[group[place[::-1]]] = np.arange(len(place))[::-1]
     owner = np.zeros(groups, np.int64)

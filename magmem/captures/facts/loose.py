@@ -211,8 +211,11 @@ def _from_series(series: pd.Series[Any], column: Column) -> Values:
         return codes, codes >= 0
     known = series.notna().to_numpy(dtype=bool)
     if column.sort == "text":
-        return series.to_numpy(dtype=object), known
-    kind = {"int": np.int64, "uint": np.uint64, "bool": np.bool_}[column.sort]
+        # pandas.NA has no truth value, so it must not stay in an array that is compared.
+        return np.where(known, series.to_numpy(dtype=object), None), known
+    if column.sort == "bool":
+        return series.fillna(False).to_numpy(dtype=bool), known
+    kind = np.uint64 if column.sort == "uint" else np.int64
     return series.fillna(0).to_numpy(dtype=kind), known
 
 

@@ -161,7 +161,11 @@ def _without_strangers(
             )
         number = number.copy()
         number[strange] = -1
-    return number, groups
+        left = np.zeros(groups, bool)
+        left[number[number >= 0]] = True
+        place = np.cumsum(left) - 1
+        return np.where(number < 0, -1, place[number]), int(left.sum())
+    return numbered
 
 
 def _with_placeless(

@@ -57,8 +57,9 @@ class ArenasReader(Reader):
         if (arena := _ARENA.fullmatch(line)) is not None:
             self._begin_arena(arena, number)
         elif (pages := _ARRAY.fullmatch(line)) is not None:
-            self.array_addrs[-1] = self.address(pages[1], number, "an address")
+            addr = self.address(pages[1], number, "an address")
             self.free_counts[-1] = self.count(pages[2], number, "a count of pages")
+            self.array_addrs[-1] = addr
         elif (state := _STATE.fullmatch(line)) is not None:
             self._take_state(state, number)
         elif _LIKE_ARENA.match(line) or _LIKE_STATE.match(line) or _LIKE_ARRAY.match(line):
@@ -70,19 +71,21 @@ class ArenasReader(Reader):
         return True
 
     def _begin_arena(self, arena: re.Match[str], number: int) -> None:
-        if len(self.addrs) > self.first_row:
-            self._check_sum()
+        addr, name = self.address(arena[1], number, "an address"), self.name(arena[2], number)
+        priority = self.count(arena[5], number, "a priority")
         size, flags = (self.address(arena[at], number, "a size") for at in (4, 6))
         base = self.address(arena[3], number, "an address")
         if not 0 < size <= MOST or flags > MOST or base + size > 1 << 64:
             raise self.session.error(number, "a range of physical memory", arena[0])
+        if len(self.addrs) > self.first_row:
+            self._check_sum()
         self.dumps.append(self.at)
         self.lines.append(number)
-        self.addrs.append(self.address(arena[1], number, "an address"))
-        self.arena_names.append(self.name(arena[2], number))
+        self.addrs.append(addr)
+        self.arena_names.append(name)
         self.bases.append(base)
         self.sizes.append(size)
-        self.priorities.append(self.count(arena[5], number, "a priority"))
+        self.priorities.append(priority)
         self.flags.append(flags)
         self.array_addrs.append(None)
         self.free_counts.append(-1)

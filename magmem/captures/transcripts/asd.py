@@ -122,23 +122,24 @@ class AsdReader(Reader):
         return value
 
     def _take_aspace(self, row: re.Match[str], number: int) -> None:
-        if len(self.aspace_dumps) > self.first_aspace:
-            self._end_aspace()
         addr, base, size = self._range(*row.group(1, 2, 3, 4), number)
         name = self.name(row[7], number)
         flags = self._number(row[5], number, "flags")
+        ref = self.count(row[6], number, "a count")
         process = _PROCESS.fullmatch(name)
+        koid = self.count(process[1], number, "a koid") if process and flags & 3 != 1 else -1
+        if len(self.aspace_dumps) > self.first_aspace:
+            self._end_aspace()
         self.aspace_dumps.append(self.at)
         self.aspace_lines.append(number)
         self.aspace_kinds.append(KERNEL if flags & 3 == 1 else USER)
-        koid = self.count(process[1], number, "a koid") if process and flags & 3 != 1 else -1
         self.process_koids.append(koid or -1)
         self.aspace_names.append(name)
         self.aspace_addrs.append(addr)
         self.aspace_bases.append(base)
         self.aspace_sizes.append(size)
         self.aspace_flags.append(flags)
-        self.aspace_refs.append(self.count(row[6], number, "a count"))
+        self.aspace_refs.append(ref)
         self.whole.append(False)
         self.above = [(-1, base, base + size)]
         self.rooted = self.under_map = False
@@ -172,9 +173,11 @@ class AsdReader(Reader):
         self.sizes.append(size)
 
     def _take_vmar(self, row: re.Match[str], number: int) -> None:
+        name = self.name(row[7], number)
+        ref = self.count(row[6], number, "a count")
         self._region(VMAR, row, number)
-        self.region_names.append(self.name(row[7], number))
-        self.refs.append(self.count(row[6], number, "a count"))
+        self.region_names.append(name)
+        self.refs.append(ref)
         self.vmos.append(-1)
         self.offsets.append(-1)
         self.mmu_flags.append(-1)
@@ -183,22 +186,24 @@ class AsdReader(Reader):
         self.under_map = False
 
     def _take_map(self, row: re.Match[str], number: int) -> None:
-        self._region(MAPPING, row, number)
         flags = self._number(row[6], number, "flags")
-        pages = self.count(row[10], number, "a count of pages")
-        if pages > -(-self.sizes[-1] // PAGE_BYTES):
-            raise self.session.error(number, f"pages that fit {row[5]} bytes", row[10])
+        addr = self.address(row[7], number, "an address")
+        koid = self.count(row[8], number, "a koid")
         offset = self._number(row[9], number, "an offset")
+        pages = self.count(row[10], number, "a count of pages")
+        ref = self.count(row[11], number, "a count")
+        name = self.name(row[12], number)
+        if pages > -(-int(row[5], 16) // PAGE_BYTES):
+            raise self.session.error(number, f"pages that fit {row[5]} bytes", row[10])
+        self._region(MAPPING, row, number)
         self.region_names.append(None)
-        self.refs.append(self.count(row[11], number, "a count"))
+        self.refs.append(ref)
         self.vmos.append(len(self.vmo_dumps))
         self.offsets.append(offset)
         self.mmu_flags.append(flags)
         self.perms.append(_permissions(flags))
         self.resident.append(pages * PAGE_BYTES)
-        addr = self.address(row[7], number, "an address")
-        koid = self.count(row[8], number, "a koid")
-        self._vmo(addr, koid, self.name(row[12], number), number)
+        self._vmo(addr, koid, name, number)
         self.under_map = True
 
     def _vmo(self, addr: int, koid: int, name: str | None, number: int) -> None:
@@ -217,24 +222,30 @@ class AsdReader(Reader):
     def _take_vmo(self, row: re.Match[str], number: int) -> None:
         addr = self.address(row[1], number, "an address")
         koid = self.count(row[2], number, "a koid")
-        self._belongs(addr, koid, number)
-        pages = self.count(row[4], number, "a count of pages")
         size = self._number(row[3], number, "a size")
+        pages = self.count(row[4], number, "a count of pages")
+        ref = self.count(row[5], number, "a count")
+        parent = self.count(row[6], number, "a parent's koid")
         if pages > MOST // PAGE_BYTES:
             raise self.session.error(number, "pages of 63 bits of bytes at most", row[4])
+        self._belongs(addr, koid, number)
         self.vmo_kinds[-1] = PAGED
         self.vmo_sizes[-1] = size
         self.vmo_pages[-1] = pages * PAGE_BYTES
-        self.vmo_refs[-1] = self.count(row[5], number, "a count")
-        self.vmo_parents[-1] = self.count(row[6], number, "a parent's koid") or -1
+        self.vmo_refs[-1] = ref
+        self.vmo_parents[-1] = parent or -1
         self.under_map = False
 
     def _take_object(self, row: re.Match[str], number: int) -> None:
-        self._belongs(self.address(row[1], number, "an address"), None, number)
+        addr = self.address(row[1], number, "an address")
+        base = self.address(row[2], number, "an address")
+        size = self._number(row[3], number, "a size")
+        ref = self.count(row[4], number, "a count")
+        self._belongs(addr, None, number)
         self.vmo_kinds[-1] = PHYSICAL
-        self.phys_bases[-1] = self.address(row[2], number, "an address")
-        self.vmo_sizes[-1] = self._number(row[3], number, "a size")
-        self.vmo_refs[-1] = self.count(row[4], number, "a count")
+        self.phys_bases[-1] = base
+        self.vmo_sizes[-1] = size
+        self.vmo_refs[-1] = ref
         self.under_map = False
 
     def _belongs(self, addr: int, koid: int | None, number: int) -> None:

@@ -41,8 +41,9 @@ class Command:
 
     @property
     def koid(self) -> int:
-        """The process asked about; −1 if none."""
-        return int(self.argument) if self.argument.isdigit() else -1
+        """The process asked about; −1 if none, or none that can be."""
+        koid = int(self.argument) if self.argument.isdigit() else 0
+        return koid if 0 < koid < 1 << 63 else -1
 
 
 def command_of(line: str) -> Command | None:

@@ -61,7 +61,7 @@ class ProcessesReader(Reader):
         koid = self.count(row[1], number, "a koid")
         if koid in self.seen or not koid:
             raise self.session.error(number, "a koid of its own", line)
-        self.seen.add(koid)
+        name = self.name(row[4], number)
         counts = sum(self.count(text, number, "a count") for text in row[3].split())
         total = self.count(row[2], number, "a count")
         if counts > total:
@@ -69,11 +69,12 @@ class ProcessesReader(Reader):
             raise self.session.error(number, expected, row[2])
         assert self.origin is not None  # noqa: S101
         self.origin.last_line = number
+        self.seen.add(koid)
         self.dumps.append(self.at)
         self.lines.append(number)
         self.koids.append(koid)
         self.handles.append(total)
-        self.task_names.append(self.name(row[4], number))
+        self.task_names.append(name)
         return True
 
     def end(self) -> None:
@@ -121,12 +122,13 @@ class JobsReader(Reader):
         koid = self.count(row[1], number, "a koid")
         if not koid:
             raise self.session.error(number, "a koid above 0", line)
+        name = self.name(row[2], number)
         self.origin.last_line = number
         self.dumps.append(self.at)
         self.lines.append(number)
         self.koids.append(koid)
         self.places.append(-1 if self.elided else len(self.koids) - 1 - self.first_row)
-        self.task_names.append(self.name(row[2], number))
+        self.task_names.append(name)
         return True
 
     def end(self) -> None:

@@ -64,10 +64,11 @@ class OomReader(Reader):
         assert self.origin is not None  # noqa: S101
         self.origin.last_line = number
         if (memory := _MEMORY.fullmatch(line)) is not None:
+            free, total = (self.size(memory[at], number)[0] for at in (1, 2))
             self.kmem_dumps.append(self.at)
             self.kmem_lines.append(number)
-            self.free.append(self.size(memory[1], number)[0])
-            self.total.append(self.size(memory[2], number)[0])
+            self.free.append(free)
+            self.total.append(total)
             self.covers("kmem", whole=False)
         elif (process := _PROCESS.fullmatch(line)) is not None:
             size, slack = self.size(process[2], number)
@@ -90,16 +91,17 @@ class OomReader(Reader):
             raise self.session.error(number, expected, line)
         return True
 
-    def _task(self, kind: int, koid: str, name: str, number: int) -> None:
+    def _task(self, kind: int, koid_text: str, name: str, number: int) -> None:
+        koid, name = self.count(koid_text, number, "a koid"), self.name(name, number)
+        if not koid:
+            raise self.session.error(number, "a koid above 0", koid_text)
         self.dumps.append(self.at)
         self.lines.append(number)
-        self.koids.append(self.count(koid, number, "a koid"))
-        if not self.koids[-1]:
-            raise self.session.error(number, "a koid above 0", koid)
+        self.koids.append(koid)
         self.kinds.append(kind)
         self.parents.append(-1)
         self.states.append(-1)
-        self.task_names.append(self.name(name, number))
+        self.task_names.append(name)
         self.resident.append(-1)
         self.slack.append(0)
         self.covers("processes" if kind == PROCESS else "jobs", whole=False)

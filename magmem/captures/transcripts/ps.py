@@ -151,7 +151,6 @@ class PsReader(Reader):
         parent = self._parent(kind, number) if above else -1
         if not above and kind == JOB and len(self.koids) == self.first_row:
             self.session.root_job_koid = koid
-        above.append((depth, kind, koid))
         state = port = -1
         if kind == THREAD:
             state = STATES.get(rest[0], -1)
@@ -159,17 +158,21 @@ class PsReader(Reader):
             name = rest[1][1:]
         else:
             name = self._name(line, mark, rest[-1])
+        name = self.name(name, number)
+        told = [
+            self.size(rest[at], number) if at >= 0 else (-1, 0) for _, _, at in self.shown[mark]
+        ]
+        above.append((depth, kind, koid))
         row_number = len(self.koids)
         self.dumps.append(self.at)
         self.lines.append(number)
         self.koids.append(koid)
         self.kinds.append(kind)
         self.parents.append(parent)
-        self.task_names.append(self.name(name, number))
+        self.task_names.append(name)
         self.states.append(state)
         self.ports.append(port)
-        for sizes, slacks, at in self.shown[mark]:
-            size, slack = self.size(rest[at], number) if at >= 0 else (-1, 0)
+        for (sizes, slacks, _), (size, slack) in zip(self.shown[mark], told, strict=True):
             sizes.append(size)
             slacks.append(slack)
         if self.seen.setdefault(koid, row_number) != row_number:

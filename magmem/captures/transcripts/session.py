@@ -3,6 +3,8 @@
 A `Reader` gathers the rows of all dumps of its kind in a session. It is led by the header or first
 line it finds; `take` says whether a line is a row of the open dump. A line that clearly belongs to
 the dump, yet cannot be read, is a `CaptureError`; a line that `take` refuses is left to others.
+After either, the same line may be offered again without console noise, so a reader works out every
+value of a row before it keeps any.
 """
 
 from __future__ import annotations

@@ -99,20 +99,21 @@ class VmapsReader(Reader):
             return True
         assert self.origin is not None  # noqa: S101
         self.origin.last_line = number
-        depth = 0 if mark == "/R" else len(indent) + 1
-        self._check_place(depth, base, end, number, line)
+        koid = -1 if koid_text is None else self.count(koid_text, number, "a koid")
         resident, rounding = -1, 0
         if resident_text is not None:
             resident, rounding = self.size(resident_text, number)
             if resident - rounding > end - base:
                 expected = f"at most {size_text} of resident memory"
                 raise self.session.error(number, expected, resident_text)
+        depth = 0 if mark == "/R" else len(indent) + 1
+        self._check_place(depth, base, end, number, line)
         vmo = -1
-        if koid_text is not None:
+        if koid >= 0:
             vmo = len(self.vmo_koids)
             self.vmo_dumps.append(self.at)
             self.vmo_lines.append(number)
-            self.vmo_koids.append(self.count(koid_text, number, "a koid"))
+            self.vmo_koids.append(koid)
             self.vmo_names.append(name)
         self.dumps.append(self.at)
         self.lines.append(number)
@@ -136,11 +137,11 @@ class VmapsReader(Reader):
         if above and not above[-1][1] <= base <= end <= above[-1][2]:
             inside = f"{above[-1][1]:016x}-{above[-1][2]:016x}"
             raise self.session.error(number, f"a range inside the VMAR above it, {inside}", line)
-        above.append((depth, base, end))
         if depth == 0:
             if self.rooted:
                 raise self.session.error(number, "one root VMAR in an address space", line)
             self.rooted = True
+        above.append((depth, base, end))
 
     def _take_aspace(self, base: int, end: int, name: str, number: int) -> None:
         if self.aspace_bases[-1] is not None or len(self.dumps) > self.first_row:

@@ -146,24 +146,28 @@ class VmosReader(Reader):
         alloc, alloc_slack = (
             (-1, 0) if physical or alloc_text is None else self.size(alloc_text, number)
         )
-        parent = told.get("parent")
-        name = row[len(self.columns) + 1]
+        parent_text = told.get("parent")
+        parent = -1 if parent_text is None else self.count(parent_text, number, "a parent's koid")
+        koid = self.count(told["koid"], number, "a koid")
+        handle = self.count(told.get("handle", "-"), number, "a handle")
+        name = self._printed_name(row[len(self.columns) + 1], number)
+        counts = [self.count(told.get(column, "-"), number, column) for column in COUNTS]
         at = len(self.koids)
         self.dumps.append(self.at)
         self.lines.append(number)
-        self.koids.append(self.count(told["koid"], number, "a koid"))
+        self.koids.append(koid)
         self.kinds.append(-1 if alloc_text is None else PHYSICAL if physical else PAGED)
-        self.vmo_names.append(self._printed_name(name, number))
-        self.clones.append(-1 if parent is None else int(parent != "-"))
-        self.parents.append(-1 if parent is None else self.count(parent, number, "a parent's koid"))
-        for column, numbers in self.numbers.items():
-            numbers.append(self.count(told.get(column, "-"), number, column))
+        self.vmo_names.append(name)
+        self.clones.append(-1 if parent_text is None else int(parent_text != "-"))
+        self.parents.append(parent)
+        for numbers, count in zip(self.numbers.values(), counts, strict=True):
+            numbers.append(count)
         self.sizes.append(size)
         self.size_slack.append(size_slack)
         self.allocs.append(alloc)
         self.alloc_slack.append(alloc_slack)
         if self.section != "list" and self.koid > 0:
-            self._refer(at, told, number)
+            self._refer(at, told, handle)
         return True
 
     def _printed_name(self, name: str | None, number: int) -> str | None:
@@ -172,11 +176,10 @@ class VmosReader(Reader):
             return None
         return "" if name == "-" else self.name(name, number)
 
-    def _refer(self, at: int, told: dict[str, str], number: int) -> None:
+    def _refer(self, at: int, told: dict[str, str], handle: int) -> None:
         if self.section == "handles" or (self.section == "user" and told["rights"] != "-"):
-            value = self.count(told.get("handle", "-"), number, "a handle")
             self.handle_rows.append(at)
-            self.handle_values.append(value)
+            self.handle_values.append(handle)
             self.handle_rights.append(
                 sum(bit for right, bit in RIGHTS.items() if right in told["rights"])
             )
