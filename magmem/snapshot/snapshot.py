@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from os import PathLike
 from types import MappingProxyType
 from typing import Any, Literal
@@ -98,7 +99,10 @@ class Snapshot:
         frames: dict[str, pd.DataFrame] = {}
         for name, table in TABLES.items():
             given = tables.get(name, {})
-            frames[name] = given if isinstance(given, pd.DataFrame) else table.frame(given)
+            if isinstance(given, pd.DataFrame):
+                frames[name] = given
+            else:
+                frames[name] = table.frame(given) if given else _empty(name)
         return cls(**frames, **meta)
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -163,3 +167,13 @@ class Snapshot:
             f"{len(frame):,} {name}" for name, frame in self.tables().items() if len(frame)
         )
         return f"<Snapshot {self.name or 'unnamed'}: {counts or 'empty'}>"
+
+
+@cache
+def _empty_frame(name: str) -> pd.DataFrame:
+    return TABLES[name].frame()
+
+
+def _empty(name: str) -> pd.DataFrame:
+    """A table without rows; a shallow copy, so that nobody's change reaches another snapshot."""
+    return _empty_frame(name).copy(deep=False)

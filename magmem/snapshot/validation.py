@@ -35,6 +35,7 @@ def check(snap: Snapshot) -> None:
     _runs("entries", snap.entries, "region", len(snap.regions))
     _references("handles", "vmo", snap.handles["vmo"], len(snap.vmos))
     _handle_holders(snap)
+    _heap(snap)
 
 
 def _columns(name: str, frame: pd.DataFrame) -> None:
@@ -46,16 +47,17 @@ def _columns(name: str, frame: pd.DataFrame) -> None:
         )
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.start or frame.index.step != 1:
         raise SnapshotError(name, "index", "row numbers from 0", repr(frame.index))
-    for column in table.columns.values():
-        series = frame[column.name]
+    for column, dtype in zip(table.columns.values(), frame.dtypes, strict=True):
         place = f"column {column.name}"
-        if series.dtype != column.dtype:
-            raise SnapshotError(name, place, f"dtype {column.dtype}", str(series.dtype))
-        if column.required and column.sort in ("text", "choice") and series.hasnans:
-            row = int(np.flatnonzero(series.isna().to_numpy())[0])
+        if dtype != column.dtype:
+            raise SnapshotError(name, place, f"dtype {column.dtype}", str(dtype))
+        if not len(frame):
+            continue
+        if column.required and column.sort in ("text", "choice") and frame[column.name].hasnans:
+            row = int(np.flatnonzero(frame[column.name].isna().to_numpy())[0])
             raise SnapshotError(name, f"row {row}", f"a value in {column.name}", "nothing")
         if column.sort == "int" and column.unit in ("bytes", "pages", "handles"):
-            _not_negative(name, column.name, series)
+            _not_negative(name, column.name, frame[column.name])
 
 
 def _not_negative(table: str, column: str, series: pd.Series[int]) -> None:
@@ -193,6 +195,15 @@ def _runs(table: str, frame: pd.DataFrame, key: str, rows: int) -> None:
         raise SnapshotError(
             table, f"row {row}", "sorted, disjoint runs", f"a run at page {first[row]}"
         )
+
+
+def _heap(snap: Snapshot) -> None:
+    total, free = snap.kmem["total_heap_bytes"], snap.kmem["free_heap_bytes"]
+    over = (free > total).fillna(False).to_numpy(dtype=bool)
+    if over.any():
+        row = int(np.flatnonzero(over)[0])
+        expected = f"free_heap_bytes of at most total_heap_bytes, {total.iloc[row]}"
+        raise SnapshotError("kmem", f"row {row}", expected, str(free.iloc[row]))
 
 
 def _handle_holders(snap: Snapshot) -> None:
