@@ -13,7 +13,7 @@ from typing import Final
 
 from magmem.treemap.palette import DARK, LIGHT, TINTS, Theme, text_on
 
-__all__ = ["MODULES", "script", "style"]
+__all__ = ["MODULES", "script", "style", "theme_rules"]
 
 MODULES: Final = ("sizes", "tree", "layout", "dom", "words", "table", "tiles", "tip", "treemap")
 """Modules in the order of their imports: none imports a later one."""
@@ -36,15 +36,22 @@ def script() -> str:
 @cache
 def style() -> str:
     """The style sheet with light and dark theme, for a page of its own or inside JupyterLab."""
+    return (
+        theme_rules(".mm-treemap")
+        + "".join(_tint(name) for name in TINTS)
+        + (_FOLDER / "treemap.css").read_text(encoding="utf-8")
+    )
+
+
+def theme_rules(selector: str) -> str:
+    """CSS giving `selector` the palette: light or dark as JupyterLab, else the system, says."""
     light, dark = _variables(LIGHT, dark=False), _variables(DARK, dark=True)
     jupyter = "body[data-jp-theme-light="
     return (
-        f".mm-treemap {{{light}}}\n"
-        f"@media (prefers-color-scheme: dark) {{ .mm-treemap {{{dark}}} }}\n"
-        f'{jupyter}"true"] .mm-treemap {{{light}}}\n'
-        f'{jupyter}"false"] .mm-treemap {{{dark}}}\n'
-        + "".join(_tint(name) for name in TINTS)
-        + (_FOLDER / "treemap.css").read_text(encoding="utf-8")
+        f"{selector} {{{light}}}\n"
+        f"@media (prefers-color-scheme: dark) {{ {selector} {{{dark}}} }}\n"
+        f'{jupyter}"true"] {selector} {{{light}}}\n'
+        f'{jupyter}"false"] {selector} {{{dark}}}\n'
     )
 
 
