@@ -122,12 +122,9 @@ class AddressSpace:
         NoMemory
             Not everything fits; nothing has changed.
         """
-        parts = self._parts(address, length, access) if length else []
-        if len(parts) > 1:
-            self._rehearse(parts, access)
         return sum(
             fault(mapping, at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12, access, at)
-            for mapping, at, stop in parts
+            for mapping, at, stop in self._checked(address, length, access)
         )
 
     def read(self, address: int, length: int) -> bytes:
@@ -145,8 +142,11 @@ class AddressSpace:
         """Write bytes to a range, after a write fault on every page; returns pages committed."""
         data = bytes(data)
         self._bytes_only(address, len(data), WRITE)
-        taken = self.touch(address, len(data), WRITE)
-        for mapping, at, stop in self._parts(address, len(data), WRITE):
+        taken = 0
+        # In address order: a later page may be a clone's, which copies what was just written.
+        for mapping, at, stop in self._checked(address, len(data), WRITE):
+            start, end = at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12
+            taken += fault(mapping, start, end, WRITE, at)
             offset = at - mapping.base + mapping.vmo_offset_bytes
             vmo_access.store(mapping.vmo, offset, data[at - address : stop - address])
         self._record("write", address, data)
@@ -195,12 +195,15 @@ class AddressSpace:
             address = stop
         return parts
 
-    def _rehearse(self, parts: list[tuple[Mapping, int, int]], access: int) -> None:
-        """Refuse a range over several mappings before anything of it is done.
+    def _checked(self, address: int, length: int, access: int) -> list[tuple[Mapping, int, int]]:
+        """The same, and all of it can be done; nothing has been done yet.
 
         Pages that two of the mappings share are required twice over, so an access may be refused
         although its last few pages would just have fitted.
         """
+        parts = self._parts(address, length, access)
+        if len(parts) < 2:
+            return parts
         needed = 0
         missing: list[tuple[int, int]] = []
         for mapping, at, stop in parts:
@@ -212,3 +215,4 @@ class AddressSpace:
             gaps = [(start, end)] if mapping.entries is None else mapping.entries.gaps(start, end)
             missing += [(page + s, page + e) for s, e in gaps]
         self.physical.require(needed + self.tables.lacking(missing), "the access")
+        return parts

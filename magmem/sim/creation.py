@@ -15,6 +15,7 @@ from magmem.sim.handle_table import object_type
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.objects import OTHER_TYPES, SINGLE_TYPES, Object, Port, PortHandle
 from magmem.sim.physical import OBJECT
+from magmem.sim.pins import PinCounts
 from magmem.sim.rights import RIGHT_WRITE, VDSO_RIGHTS, default_rights, parse_rights
 from magmem.sim.vmo import MAX_VMO_BYTES, Vmo
 from magmem.snapshot.schema import PAGE_BYTES
@@ -94,7 +95,9 @@ class Creation:
         machine.use_koid(new_koid)
         vmo = Vmo(machine, size_bytes, text, new_koid)
         vmo.pages.add(0, pages, frame)
-        vmo.is_contiguous = True
+        vmo.fixed_pages = pages
+        vmo.pins = PinCounts()
+        vmo.pins.change(0, pages, 1)
         handle = self._vmo_handle(vmo)
         self._made("create_contiguous_vmo", size_bytes, text, alignment, new_koid)
         return handle

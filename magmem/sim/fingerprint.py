@@ -89,7 +89,7 @@ def _vmo(vmo: Vmo) -> Any:
         ([child.serial for child in vmo.children], [m.serial for m in vmo.mappings]),
         (pages.starts, pages.ends, pages.frames, pages.count, contents),
         (
-            vmo.is_contiguous,
+            vmo.fixed_pages,
             vmo.pins and [p for p in zip(vmo.pins.at, vmo.pins.count, strict=True) if p[1]],
         ),
     )

@@ -52,15 +52,15 @@ class Vmo:
         Handles to it, in all processes.
     kernel_refs : int
         References of the kernel itself.
-    is_contiguous : bool
-        Its pages lie in one physical run and are pinned for good.
+    fixed_pages : int
+        How many of its first pages lie in one physical run and are pinned for good.
     """
 
     __slots__ = (
         "alive",
         "children",
+        "fixed_pages",
         "handle_count",
-        "is_contiguous",
         "kernel_refs",
         "koid",
         "machine",
@@ -102,7 +102,7 @@ class Vmo:
         self.handle_count = 0
         self.kernel_refs = 0
         self.pins: PinCounts | None = None
-        self.is_contiguous = False
+        self.fixed_pages = 0
         self.phys_base = phys_base
         self.alive = True
         self.serial = machine.heap.take(self.heap_bytes)
@@ -126,6 +126,11 @@ class Vmo:
     def kind(self) -> str:
         """``paged`` or ``physical``."""
         return "paged" if self.phys_base is None else "physical"
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether it was committed in one physical run when it was made."""
+        return self.fixed_pages > 0
 
     @property
     def pages_are_wired(self) -> bool:
@@ -177,9 +182,7 @@ class Vmo:
 
     def is_pinned(self, start: int, end: int) -> bool:
         """Whether any page of ``[start, end)`` is pinned."""
-        if start >= end:
-            return False
-        return self.is_contiguous or (self.pins is not None and self.pins.highest(start, end) > 0)
+        return start < end and self.pins is not None and self.pins.highest(start, end) > 0
 
     def last_handle_closed(self) -> None:
         """Lose the dispatcher, and die unless something else refers to the VMO."""

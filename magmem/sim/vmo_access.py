@@ -147,7 +147,7 @@ def pin(vmo: Vmo, offset: int, length: int) -> None:
     if gaps:
         raise NotFound(f"page {gaps[0][0]} of {vmo!r} is not committed")
     counts = vmo.pins or PinCounts()
-    if counts.highest(start, end) + vmo.is_contiguous >= MAX_PINS:
+    if counts.highest(start, end) >= MAX_PINS:
         raise Unavailable(f"a page in {start} … {end - 1} of {vmo!r} has {MAX_PINS} pins already")
     counts.change(start, end, 1)
     vmo.pins = counts
@@ -167,6 +167,11 @@ def unpin(vmo: Vmo, offset: int, length: int) -> None:
     start, end = page_range(offset, length)
     if start == end:
         return
-    if vmo.pins is None or vmo.pins.lowest(start, end) < 1:
-        raise BadState(f"a page in {start} … {end - 1} of {vmo!r} is not pinned")
+    fixed = min(end, vmo.fixed_pages)
+    if (
+        vmo.pins is None
+        or vmo.pins.lowest(start, end) < 1
+        or (start < fixed and vmo.pins.lowest(start, fixed) < 2)
+    ):
+        raise BadState(f"a page in {start} … {end - 1} of {vmo!r} has no pin to undo")
     vmo.pins.change(start, end, -1)

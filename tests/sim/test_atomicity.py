@@ -93,7 +93,7 @@ REFUSALS: list[tuple[type[Exception], str, Refused]] = [
     (errors.BadState, "include pinned", lambda b: b.vmo.decommit()),
     (errors.BadState, "include pinned", lambda b: b.vmo.resize(0)),
     (errors.NotFound, "page 2 .* not committed", lambda b: b.vmo.pin(0, "12k")),
-    (errors.BadState, "not pinned", lambda b: b.vmo.unpin(0, "8k")),
+    (errors.BadState, "no pin to undo", lambda b: b.vmo.unpin(0, "8k")),
     (errors.NoMemory, "page 2 .* not committed", lambda b: b.vmo.lookup(0, "12k")),
     (errors.InvalidArgs, "length above 0", lambda b: b.vmo.lookup(0, 0)),
     (errors.InvalidArgs, "multiple of 4096", lambda b: b.vmo.clone(100)),
