@@ -15,14 +15,19 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sim.twins import memory_ops, task_ops, vmo_ops
+from sim.twins import handle_ops, memory_ops, task_ops, vmo_ops
 from sim.twins.beginning import begin
 from sim.twins.driver import Twins
 from sim.twins.whole import check_accounts, check_replay
 
 R = TypeVar("R")
 
-OPERATIONS = (*vmo_ops.OPERATIONS, *task_ops.OPERATIONS, *memory_ops.OPERATIONS)
+OPERATIONS = (
+    *vmo_ops.OPERATIONS,
+    *task_ops.OPERATIONS,
+    *handle_ops.OPERATIONS,
+    *memory_ops.OPERATIONS,
+)
 RARE = {"kill_job", "end_process", "destroy", "create_job", "kill_by_handle", "kernel_map"}
 WEIGHTS = [1 if operation.__name__ in RARE else 4 for operation in OPERATIONS]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sim.twins import memory_ops, task_ops, vmo_ops
+from sim.twins import handle_ops, memory_ops, task_ops, vmo_ops
 from sim.twins.beginning import begin
 from sim.twins.driver import Twins
 from sim.twins.whole import check_accounts, check_replay
@@ -64,7 +64,12 @@ class TwoMachines(RuleBasedStateMachine):
 
     @rule(data=st.data(), operation=st.sampled_from(task_ops.OPERATIONS))
     def use_tasks(self, data: st.DataObject, operation: Any) -> None:
-        """An operation on tasks and handles."""
+        """An operation on tasks."""
+        operation(self.twins, Drawn(data))
+
+    @rule(data=st.data(), operation=st.sampled_from(handle_ops.OPERATIONS))
+    def use_handles(self, data: st.DataObject, operation: Any) -> None:
+        """An operation on handles and other objects."""
         operation(self.twins, Drawn(data))
 
     @invariant()

@@ -8,6 +8,7 @@ from sim.model import figures, vmars
 from sim.model.state import PAGE, Arena, Job, Mapping, State, Vmo
 
 from magmem.sim import Machine
+from magmem.sim.vmar import Vmar
 from magmem.sim.vmo_access import read_pages
 
 __all__ = ["costs", "model_of"]
@@ -79,7 +80,7 @@ def _kernel_aspace(
     for vmar, original in pending:
         for child in original.children:
             perms = frozenset(child.perms) - {"-"}
-            if hasattr(child, "children"):
+            if isinstance(child, Vmar):
                 made = vmars.allocate(
                     model, vmar, child.base, child.size_bytes, perms, specific=child.specific
                 )

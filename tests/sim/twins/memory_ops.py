@@ -7,13 +7,13 @@ from typing import Any
 from sim.model import tasks, vmars
 from sim.model.state import PAGE, State, page_count, refuse
 from sim.twins.driver import Choice, Twins
+from sim.twins.rights import MAP
 from sim.twins.vmo_ops import BOUND_PAGES, living, some_bytes, some_handle
 
 from magmem.errors import AccessDenied, InvalidArgs
 
 __all__ = ["OPERATIONS"]
 
-MAP = 32
 RIGHT_OF = {"r": 4, "w": 8, "x": 16}
 PERMS = ("rw", "rw", "rw", "r", "rx", "rwx", "x", "", "w")
 PLACES = tuple(page * PAGE for page in range(0, 40, 3))

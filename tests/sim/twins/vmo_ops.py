@@ -8,14 +8,12 @@ from typing import Any
 from sim.model import tasks, vmos
 from sim.model.state import PAGE, State, refuse
 from sim.twins.driver import Choice, Twins, need
+from sim.twins.rights import ALL_RIGHTS, DUPLICATE, GET, READ, SET, WRITE
 
 from magmem.errors import InvalidArgs
 from magmem.sim import MAX_VMO_BYTES
 
 __all__ = ["OPERATIONS", "living", "some_bytes", "some_handle"]
-
-DUPLICATE, TRANSFER, READ, WRITE, GET, SET = 1, 2, 4, 8, 64, 128
-ALL_RIGHTS = 255
 
 SIZES = (0, 1, 4095, 4096, 4097, 8192, 3 * 4096, 20000, 10 * 4096, 16 * 4096, 40 * 4096 + 7)
 OFFSETS = (0, 0, 1, 100, 4095, 4096, 8192, 8192, 12289, 5 * 4096, 16 * 4096, 1 << 40)
