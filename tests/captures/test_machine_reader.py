@@ -226,7 +226,7 @@ KERNEL = "kernel_aspace.root_vmar.children"
         ("kmem.free_bytes", 2**63, "kmem.free_bytes", "an integer below 2^63"),
         ("kmem.free_bytes", 10**400, "kmem.free_bytes", "an integer below 2^63"),
         ("kmem.free_bytes", 1.5, "kmem.free_bytes", "an integer"),
-        ("kmem.free_heap_bytes", 2**40, "kmem.free_heap_bytes", "at most total_heap_bytes"),
+        ("kmem.free_heap_bytes", 2**40, "kmem", "free_heap_bytes of at most total_heap_bytes"),
         ("arenas[0].base", "4096", "arenas[0].base", '"0x1f"'),
         ("arenas[0].name", "sixteen bytes...", "arenas[0].name", "at most 15 bytes"),
         ("arenas[0].page_states.mmu", 2**62, "arenas[0].page_states", "less than 2^63 bytes"),

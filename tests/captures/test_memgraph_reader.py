@@ -261,6 +261,16 @@ def test_a_broken_record_is_named(change: dict[str, Any], place: str | None, exp
     assert expected in error.expected
 
 
+def test_a_heap_smaller_than_its_free_part_is_refused() -> None:
+    """Kernel records that cannot be true of any machine are no snapshot."""
+    tree = records()
+    heap = next(record for record in tree if record["id"] == "kernel/heap")
+    heap["size_bytes"] = 5
+    error = refusal(json.dumps(tree))
+    assert error.place == "kernel/heap"
+    assert error.expected == "free_heap_bytes of at most total_heap_bytes, 5"
+
+
 def test_half_a_file_is_refused() -> None:
     """A file that ends in the middle says on which line."""
     data = golden().read_bytes()[:9000]

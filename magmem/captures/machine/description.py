@@ -104,8 +104,5 @@ def _kmem_columns(index: MachineIndex) -> MappingOf[str, Any]:
     kmem, timestamp = index.machine.kmem, index.machine.timestamp
     if kmem is None:
         return {}
-    if kmem.free_heap_bytes > kmem.total_heap_bytes:
-        expected = f"at most total_heap_bytes, {kmem.total_heap_bytes}"
-        raise index.failure("kmem.free_heap_bytes", expected, kmem.free_heap_bytes)
     values = {name: [getattr(kmem, name)] for name in kmem.__struct_fields__}
     return {"timestamp": [timestamp.iso if timestamp else None], **values}

@@ -240,6 +240,8 @@ class _Parts:
         elif row is not None and error.table == "vmos":
             at, item = self.vmos.entry_of(int(row.group(1)))
             place = f"{self.records.place(at)}.vmos[{item}]"
+        elif error.table == "kmem":
+            place = "kernel/heap"
         return CaptureError(self.source, place, error.expected, error.found)
 
 
