@@ -45,6 +45,13 @@ _EXPORTS = {
     "vmaps": "magmem.tools.vmaps",
     "vmm_aspaces": "magmem.tools.asd",
     "vmos": "magmem.tools.vmos",
+    # rules and the ledger
+    "account": "magmem.accounting.account",
+    "compare": "magmem.accounting.account",
+    "hidden": "magmem.accounting.hidden",
+    "ledger": "magmem.accounting.ledger",
+    "page": "magmem.accounting.page",
+    "vmo": "magmem.accounting.vmo",
     # pictures
     "picture": "magmem.pictures",
     # sizes

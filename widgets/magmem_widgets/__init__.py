@@ -1,3 +1,13 @@
-"""Explorers for JupyterLab, each a class with one screen (see the changelog for what is there)."""
+"""Explorers for JupyterLab, each a class with one screen.
 
-__all__: list[str] = []
+>>> from magmem_widgets import PssExplorer
+>>> explorer = PssExplorer(pages=2, processes=4)
+>>> print(explorer.summary())  # doctest: +SKIP
+
+State is in traits, so that a notebook can set it; ``summary()`` says in words what is shown.
+"""
+
+from magmem_widgets.explorer import Explorer, SceneView
+from magmem_widgets.pss import PssExplorer
+
+__all__ = ["Explorer", "PssExplorer", "SceneView"]

@@ -1,0 +1,40 @@
+// The explorers' scene: which mark an arrow key leads to, and what a mark's element is like.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { attributes, nearest } from "../../widgets/magmem_widgets/assets/scene.js";
+
+const cell = (x, y, act = `${x} ${y}`) => ({ k: "r", x, y, w: 10, h: 10, t: "private", s: "", act });
+
+test("an arrow leads to the nearest mark that way", () => {
+  const [here, right, far, below] = [cell(0, 0), cell(20, 0), cell(40, 0), cell(0, 20)];
+  const marks = [here, far, right, below];
+  assert.equal(nearest(marks, here, [1, 0]), right);
+  assert.equal(nearest(marks, here, [0, 1]), below);
+  assert.equal(nearest(marks, right, [-1, 0]), here);
+});
+
+test("an arrow prefers the same row to a nearer diagonal", () => {
+  const [here, diagonal, row] = [cell(0, 0), cell(15, 15), cell(40, 0)];
+  assert.equal(nearest([here, diagonal, row], here, [1, 0]), row);
+});
+
+test("an arrow leads nowhere where nothing can be clicked", () => {
+  const here = cell(0, 0);
+  assert.equal(nearest([here, cell(20, 0, "")], here, [1, 0]), null);
+  assert.equal(nearest([here], here, [0, -1]), null);
+});
+
+test("a mark's classes tell tint, ring and whether it can be clicked", () => {
+  const plain = attributes({ ...cell(1, 2, ""), ring: false }, 3);
+  assert.equal(plain.class, "mx-rect mx-fill-private");
+  const chosen = attributes({ ...cell(1, 2), ring: true }, 3);
+  assert.equal(chosen.class, "mx-rect mx-fill-private mx-ring mx-acts");
+  assert.equal(chosen["data-pattern"], "private-3");
+});
+
+test("a line ends where its width and height say", () => {
+  const line = attributes({ k: "l", x: 5, y: 6, w: 10, h: -2, t: "line" }, 1);
+  assert.deepEqual([line.x1, line.y1, line.x2, line.y2], [5, 6, 15, 4]);
+});

@@ -1,0 +1,27 @@
+"""The explorers' style sheet: the palette's themes and tints, then ``assets/scene.css``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from magmem.treemap.bundle import theme_rules
+from magmem.treemap.palette import TINTS
+
+__all__ = ["ASSETS", "style"]
+
+ASSETS: Final = Path(__file__).parent / "assets"
+
+
+@cache
+def style() -> str:
+    """Light and dark theme by JupyterLab's setting, a class per tint, and the look of a scene."""
+    tints = "".join(
+        f".mx-fill-{name} {{ fill: var(--mm-{name}); }}\n"
+        f".mx-on-{name} {{ fill: var(--mm-on-{name}); }}\n"
+        f".mx-hatch.mx-pattern-{name} {{ stroke: var(--mm-pattern-{name}); }}\n"
+        f".mx-dot.mx-pattern-{name} {{ fill: var(--mm-pattern-{name}); }}\n"
+        for name in TINTS
+    )
+    return theme_rules(".mx-explorer") + tints + (ASSETS / "scene.css").read_text(encoding="utf-8")
