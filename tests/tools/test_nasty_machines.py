@@ -19,7 +19,7 @@ from magmem.captures import parse_machine
 from magmem.errors import BadState, NotFound
 from magmem.snapshot import Snapshot
 
-SEEDS = range(16)
+SEEDS = range(12)
 SYSTEMS = ["system-1", "system-2", "system-doc-ps", "system-doc-vmos"]
 
 

@@ -14,7 +14,7 @@ import magmem
 SIZE = r" *\d+(?:\.\d)?[BkMGTPE]"
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32), islands=st.integers(1, 3))
 def test_tools_never_fail_and_align(seed: int, islands: int) -> None:
     """Heads and rows end at the same columns, whatever the machine holds."""
@@ -45,7 +45,7 @@ def test_tools_never_fail_and_align(seed: int, islands: int) -> None:
     assert len(str(magmem.k_ps(snap)).splitlines()) == 1 + len(snap.processes)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 2**32))
 def test_sums_agree_between_tools(seed: int) -> None:
     """A job's PSS is the sum of its processes'; memgraph and ps say the same of each."""
