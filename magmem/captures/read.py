@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 
 import pandas as pd
 
@@ -32,7 +33,7 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
         ``live`` is this Linux machine, as `magmem.capture_linux` sees it now; a file of that name
         is ``./live``.
     name : str
-        What to call the state; empty for what the capture calls itself.
+        What to call the state; empty for what the capture calls itself, else its file's name.
 
     Returns
     -------
@@ -55,11 +56,15 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
     if not sources:
         raise TypeError("read_capture needs a file, a dataset name or -")
     snapshots = [_read_one(source) for source in sources]
+    names = [
+        snap.name or Path(source).name for snap, source in zip(snapshots, sources, strict=True)
+    ]
+    label = name or " + ".join(dict.fromkeys(names))
     if len(snapshots) > 1:
         from magmem.captures.merge import merge
 
-        return merge(snapshots, name)
-    return dataclasses.replace(snapshots[0], name=name) if name else snapshots[0]
+        return merge(snapshots, label)
+    return snapshots[0] if snapshots[0].name == label else snapshots[0].renamed(label)
 
 
 def _read_one(source: str | PathLike[str]) -> Snapshot:

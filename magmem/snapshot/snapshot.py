@@ -7,6 +7,7 @@ A `Snapshot` is made once and then only read. Its constructor checks the tables 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from os import PathLike
@@ -132,6 +133,12 @@ class Snapshot:
     def knows(self, *facets: str) -> bool:
         """Whether each of these facets is complete."""
         return all(self.coverage[facet] == "complete" for facet in facets)
+
+    def renamed(self, name: str) -> Snapshot:
+        """The same state under another name; the tables are shared, not checked again."""
+        twin = copy(self)
+        object.__setattr__(twin, "name", name)
+        return twin
 
     def equals(self, other: Snapshot) -> bool:
         """Whether both hold the same state, to the last value."""
