@@ -31,11 +31,15 @@ UNKNOWN = "unknown (kernel & unmapped)"
 
 @dataclass(frozen=True)
 class Built:
-    """A tree, what the reader must know of it, and how much more it counts than there is."""
+    """A tree, what the reader must know of it, and how much more it counts than there is.
+
+    `whole` tells that the capture says how much physical memory there is.
+    """
 
     tree: Tree
     remarks: tuple[str, ...]
     over_bytes: int | Fraction
+    whole: bool
 
 
 def build(snap: Snapshot, by: str, rule: str) -> Built:
@@ -81,6 +85,7 @@ def build(snap: Snapshot, by: str, rule: str) -> Built:
         tree,
         (*closing.remarks, *reported.remarks(), *([guess] if guess else [])),
         int(over) if over.denominator == 1 else over,
+        physical.total_bytes is not None,
     )
 
 

@@ -6,6 +6,7 @@ the node that is shown, the legend, and what the reader must know. Lengths are p
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -38,9 +39,10 @@ def draw(treemap: Treemap, at: str | int | None, width_cm: float) -> Still:
     room = width - 2 * EDGE
     title = wrapped(_finding(treemap, node), room, TITLE, "bold")
     nodes, folded = _first_level(tree, node)
-    legend = _legend_lines(tree, node, room)
-    notes = [line for remark in treemap.remarks for line in wrapped(remark, room, SMALL)]
     tiles_height = 0.62 * width
+    tiles = plan(tree, nodes, Rect(EDGE, 0, room, tiles_height), FRAME)
+    legend = _legend_lines(treemap, node, tiles, room)
+    notes = [line for remark in treemap.remarks for line in wrapped(remark, room, SMALL)]
     sheet = Sheet(width, 44 + 13 * len(title) + tiles_height + 10 * len(legend) + 9 * len(notes))
     y = EDGE
     for line in title:
@@ -50,8 +52,8 @@ def draw(treemap: Treemap, at: str | int | None, width_cm: float) -> Still:
     caption = fitted(_caption(treemap, node, folded), room, SMALL, "bold")
     sheet.text(EDGE, y + 18, caption, SMALL, weight="bold")
     y += 28
-    for tile in plan(tree, nodes, Rect(EDGE, y, room, tiles_height), FRAME):
-        _tile(sheet, tree, tile)
+    for tile in tiles:
+        _tile(sheet, tree, tile, y)
     y += tiles_height + 4
     for entries in legend:
         x = EDGE
@@ -78,7 +80,8 @@ def _finding(treemap: Treemap, node: Node) -> str:
         parts = sorted(node.children, key=lambda child: (-child.size_bytes, child.index))
         what = f"{task_label(node)}: {_size(node)}"
         return f"{what}; its largest part is {_named(parts[0])}" if parts else what
-    whole = f"{treemap.name}: {treemap.total_text} of physical memory"
+    of = "of physical memory" if treemap.whole else "known"
+    whole = f"{treemap.name}: {treemap.total_text} {of}"
     # A process that is part of a VMO has a tint; the process itself has those of its VMOs.
     sized = np.flatnonzero(
         (tree.kind == KINDS.index("process")) & (tree.tint < 0) & (tree.area > 0)
@@ -151,8 +154,9 @@ def _tints(tree: Tree, node: int) -> list[tuple[str, float]]:
     return [(list(TINTS)[code], float(sums[code])) for code in order.tolist() if sums[code] > 0]
 
 
-def _tile(sheet: Sheet, tree: Tree, tile: Tile) -> None:
-    place, index = tile.place, tile.nodes[0]
+def _tile(sheet: Sheet, tree: Tree, tile: Tile, top: float) -> None:
+    place = replace(tile.place, y=tile.place.y + top)
+    index = tile.nodes[0]
     node = Node(tree, index)
     tint = "other" if tile.merged else node.tint
     size = format_size(int(sum(Node(tree, each).size_bytes for each in tile.nodes)))
@@ -168,9 +172,11 @@ def _tile(sheet: Sheet, tree: Tree, tile: Tile) -> None:
         _blend(sheet, tree, index, place)
     marked = not tile.merged and bool(tree.marked[index])
     sheet.box(place, "none", TINTS["twice"].light if marked else "#FFFFFF", 1.0 if marked else 0.5)
+    if place.h < 10 or place.w < 18:
+        return
     fill = TINTS[tint].light if tint else LIGHT.ground
     label = fitted(name, place.w - 5, SMALL, "bold")
-    if not label or place.h < 10:
+    if not label:
         return
     sheet.text(
         place.x + 2.5, place.y + 2, label, SMALL, weight="bold", colour=text_on(fill), plate=fill
@@ -188,11 +194,16 @@ def _header(sheet: Sheet, place: Rect, name: str, size: str) -> None:
         sheet.text(place.x + place.w - 2.5, place.y + 1.5, size, SMALL, right=True)
 
 
-def _legend_lines(tree: Tree, node: Node, room: float) -> list[list[tuple[str, str, float]]]:
+def _legend_lines(
+    treemap: Treemap, node: Node, tiles: list[Tile], room: float
+) -> list[list[tuple[str, str, float]]]:
     """The tints in the picture, in the palette's order, as lines that fit."""
+    tree = treemap.tree
     used = {tint for tint, _ in (*_tints(tree, 0), *_tints(tree, node.index))}
     if tree.marked.any():
         used.add("twice")
+    if any(tile.merged for tile in tiles):
+        used.add("other")
     lines: list[list[tuple[str, str, float]]] = [[]]
     x = 0.0
     for tint in (name for name in TINTS if name in used):

@@ -94,6 +94,8 @@ def plan(tree: Tree, nodes: Ints, stage: Rect, frame: Frame) -> list[Tile]:
                     len(group) == 1
                     and count > 0
                     and inner is not None
+                    and tree.area[first : first + count].max() * inner.area
+                    >= frame.least_area * tree.area[group[0]]
                     and len(tiles) + len(deeper) < frame.most_tiles
                 )
                 tiles.append(Tile(group, place, opened, opened and header))

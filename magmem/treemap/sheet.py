@@ -7,13 +7,13 @@ warns of nothing.
 from __future__ import annotations
 
 import io
-from functools import cache
-from typing import Final
+from functools import cache, lru_cache
+from typing import Any, Final
 
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import text_to_path
 
 from magmem.treemap.layout import Rect
 from magmem.treemap.palette import LIGHT, TINTS, text_on
@@ -48,7 +48,7 @@ class Sheet:
     def box(self, place: Rect, fill: str, line: str = "", line_width: float = 0.5) -> None:
         """A plain rectangle, with an outline inside its edge if `line` is a colour."""
         inset = line_width / 2 if line else 0
-        self._axes.add_patch(
+        self._axes.add_artist(
             Rectangle(
                 (place.x + inset, place.y + inset),
                 max(place.w - 2 * inset, 0.1),
@@ -67,7 +67,7 @@ class Sheet:
         if hatch and min(place.w, place.h) >= 4:
             # Pattern lines lean away from the text, so they never lower its contrast.
             pattern = "#FFFFFF" if text_on(fill) != "#FFFFFF" else "#000000"
-            self._axes.add_patch(
+            self._axes.add_artist(
                 Rectangle(
                     (place.x, place.y),
                     place.w,
@@ -110,11 +110,12 @@ class Sheet:
         )
 
 
+@lru_cache(maxsize=4096)
 def width_of(words: str, size: float, weight: str = "normal") -> float:
-    """Width of words in points."""
+    """Width of words in points, as they are drawn at this resolution."""
     font = FontProperties(family=_FONT, size=size, weight=weight)
-    width, _, _ = text_to_path.get_text_width_height_descent(printable(words), font, ismath=False)
-    return float(width)
+    width, _, _ = _renderer().get_text_width_height_descent(printable(words), font, ismath=False)
+    return float(width) * 72 / _DOTS_PER_INCH
 
 
 def fitted(words: str, room: float, size: float, weight: str = "normal") -> str:
@@ -141,6 +142,11 @@ def wrapped(words: str, room: float, size: float, weight: str = "normal") -> lis
         else:
             lines.append(fitted(word, room, size, weight))
     return lines
+
+
+@cache
+def _renderer() -> Any:
+    return RendererAgg(1, 1, _DOTS_PER_INCH)  # type: ignore[no-untyped-call]  # ships no types
 
 
 @cache

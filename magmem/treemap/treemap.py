@@ -56,6 +56,8 @@ class Treemap:
     over_bytes : int or Fraction
         By how much the tiles exceed the memory there is, because the rule or the capture counts
         some bytes more than once. ``tree.root.size_bytes - over_bytes`` is the physical total.
+    whole : bool
+        The capture says how much physical memory there is; if not, the root is what is known.
     vmo_facts : pandas.DataFrame
         Of each VMO of the snapshot: size, committed (bytes), mappings, share (Int64).
     """
@@ -68,6 +70,7 @@ class Treemap:
     rule: str
     remarks: tuple[str, ...]
     over_bytes: int | Fraction
+    whole: bool
     vmo_facts: pd.DataFrame
 
     def __str__(self) -> str:
@@ -206,6 +209,7 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
         rule=rule,
         remarks=built.remarks,
         over_bytes=built.over_bytes,
+        whole=built.whole,
         vmo_facts=_vmo_facts(Facts(state)),
     )
 

@@ -70,6 +70,16 @@ test("children stand inside their parent, below its header", () => {
   }
 });
 
+test("a node whose children are all too small to see stays shut", () => {
+  const tree = {
+    area: [100, 10, 90, ...Array(100).fill(0.1)],
+    count: [2, 100, 0, ...Array(100).fill(0)],
+    children: (node) => (node ? Array.from({ length: 100 }, (_, at) => at + 3) : [1, 2]),
+  };
+  const tiles = plan(tree, [1, 2], STAGE, { least: 1000 });
+  assert.deepEqual(tiles.map(({ node, open }) => [node, open]), [[1, false], [2, false]]);
+});
+
 test("a level of zeros draws nothing", () => {
   const tree = flat([0, 0]);
   assert.deepEqual(plan(tree, tree.children(), STAGE), []);

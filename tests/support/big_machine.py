@@ -91,5 +91,7 @@ def big_machine(seed: int = 1) -> Snapshot:
         },
         name="big-machine",
         root_job_koid=1024,
-        coverage=dict.fromkeys(("processes", "mappings", "vmos", "pages", "handles"), "complete"),
+        coverage=dict.fromkeys(
+            ("processes", "mappings", "kernel mappings", "vmos", "pages", "handles"), "complete"
+        ),
     )

@@ -59,6 +59,13 @@ export function cut(tree, items, area, least, most) {
   return { shown, merged: sized.filter((item) => !drawn.has(item)) };
 }
 
+/** Whether some child of a node would be seen as itself in a room. */
+function worthOpening(tree, node, room, least) {
+  let largest = 0;
+  for (const child of tree.children(node)) largest = Math.max(largest, tree.area[child]);
+  return (largest * room.w * room.h) / tree.area[node] >= least;
+}
+
 export const HEADER = 18;
 
 /** The room inside a tile for its children; null when there is none. */
@@ -78,7 +85,7 @@ function inside({ x, y, w, h }) {
  * @returns {{tiles: object[], nodes: number}} tiles are {node, merged, x, y, w, h, depth, open,
  *     header}; node is -1 for a merged tile, whose items are in `merged`
  */
-export function plan(tree, items, stage, { least = 64, most = 5000 } = {}) {
+export function plan(tree, items, stage, { least = 100, most = 5000 } = {}) {
   const tiles = [];
   let wave = [{ items, room: stage, depth: 0, parent: -1 }];
   while (wave.length) {
@@ -97,7 +104,7 @@ export function plan(tree, items, stage, { least = 64, most = 5000 } = {}) {
           merged: node < 0 ? merged : null, open: false, header: false,
         };
         tiles.push(tile);
-        if (room) next.push({ tile, ...room, depth: level.depth + 1, parent: tiles.length - 1 });
+        if (room && worthOpening(tree, node, room.room, least)) next.push({ tile, ...room, depth: level.depth + 1, parent: tiles.length - 1 });
       });
     }
     next.sort((one, other) => other.room.w * other.room.h - one.room.w * one.room.h);

@@ -21,22 +21,25 @@ export function blend(tree, node) {
 }
 
 /**
- * The element of a tile of `plan`.
+ * The element of a tile of `plan`. A tile of the first level is at least 4 pixels wide and high, so
+ * that it can be pointed at.
  * @param {number} at place of the tile in the plan
- * @param {{unit: string, wanted: string, holds: Uint8Array, selected: number, siblings: number}} state
- *     unit of sizes, search text, nodes that hold a find, the node that is selected, and how many
- *     tiles the first level has
+ * @param {object} state `unit` of sizes, search text `wanted`, nodes that `holds` a find, the node
+ *     that is `selected`, how many `siblings` the first level has, and the size of the `room`
  */
-export function tileElement(tree, tile, at, { unit, wanted, holds, selected, siblings }) {
+export function tileElement(tree, tile, at, state) {
+  const { unit, wanted, holds, selected, siblings, room } = state;
   const { node, merged, x, y, w, h, depth } = tile;
   const element = make("div", `mm-tile ${look(tree, tile, wanted, holds)}`);
   if (node >= 0 && node === selected) element.classList.add("mm-selected");
   element.dataset.at = at;
   const { style } = element;
-  style.left = `${x}px`;
-  style.top = `${y}px`;
-  style.width = `${Math.max(w - 1, 0.5)}px`;
-  style.height = `${Math.max(h - 1, 0.5)}px`;
+  const least = depth === 0 ? 4 : 0.5;
+  const [width, height] = [Math.max(w - 1, least), Math.max(h - 1, least)];
+  style.left = `${Math.min(x, room.w - width)}px`;
+  style.top = `${Math.min(y, room.h - height)}px`;
+  style.width = `${width}px`;
+  style.height = `${height}px`;
   const mixed = !tile.open && node >= 0 && tree.tint[node] < 0;
   if (mixed) style.backgroundImage = blend(tree, node);
   if (tile.open ? tile.header : w >= LABEL_WIDTH && h >= LABEL_HEIGHT) {

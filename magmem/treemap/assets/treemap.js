@@ -184,8 +184,8 @@ class TreemapView {
     this.tiles = plan(this.tree, this.#items(), { x: 0, y: 0, w, h });
     const { unit, wanted, holds, selected } = this;
     const siblings = this.tiles.filter(({ depth }) => depth === 0).length;
-    this.elements = this.tiles.map((tile, at) =>
-      tileElement(this.tree, tile, at, { unit, wanted, holds, selected, siblings }));
+    const state = { unit, wanted, holds, selected, siblings, room: { w, h } };
+    this.elements = this.tiles.map((tile, at) => tileElement(this.tree, tile, at, state));
     this.stage.replaceChildren(...this.elements);
     this.#current(Math.max(this.tiles.indexOf(this.#placeOf(focus)), 0), focus !== null);
   }
@@ -217,8 +217,9 @@ class TreemapView {
   }
 
   #drawLegend() {
-    const entries = this.tree.madeOf(0).sort((one, other) => one.code - other.code);
-    this.legend.replaceChildren(...entries.map(({ tint }) => {
+    const inside = new Set(this.tree.madeOf(0).map(({ tint }) => tint.name).concat("other"));
+    const entries = this.tree.tints.filter(({ name }) => inside.has(name));
+    this.legend.replaceChildren(...entries.map((tint) => {
       const entry = make("li", "", tint.word);
       entry.prepend(make("span", `mm-swatch mm-tint-${tint.name}`));
       return entry;
