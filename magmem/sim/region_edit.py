@@ -122,10 +122,10 @@ def protect(vmar: Vmar, base: int, size_bytes: int, mask: int) -> None:
             raise AccessDenied(f"{PERMS_TEXT[mask]} is more than {mapping!r} was mapped with")
     splits = (mappings[0].base < base) + (mappings[-1].end > end)
     vmar.machine.require("splitting the mapping", heap_bytes=splits * MAPPING_BYTES)
-    if mappings[-1].end > end:
-        split(vmar, mappings[-1], end)
     if mappings[0].base < base:
         mappings[0] = split(vmar, mappings[0], base)
+    if mappings[-1].end > end:
+        split(vmar, mappings[-1], end)
     for mapping in mappings:
         mapping.mask = mask
         if not mask:
