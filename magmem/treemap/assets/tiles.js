@@ -40,6 +40,7 @@ export function tileElement(tree, tile, at, state) {
   style.top = `${Math.min(y, room.h - height)}px`;
   style.width = `${width}px`;
   style.height = `${height}px`;
+  if (depth === 0 && Math.min(w, h) < 5) style.zIndex = 4; // above a neighbour that has the focus
   const mixed = !tile.open && node >= 0 && tree.tint[node] < 0;
   if (mixed) style.backgroundImage = blend(tree, node);
   if (tile.open ? tile.header : w >= LABEL_WIDTH && h >= LABEL_HEIGHT) {
