@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test lint types unit js notebooks-check notebooks-run test-browser chromium bench wheel format constraints clean
+.PHONY: help env lab test lint types unit js notebooks-check notebooks-run test-browser chromium bench datasets wheel format constraints clean
 
 help: ## What you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test-browser: $(READY) chromium ## Drive JupyterLab and the HTML pages in a real
 
 bench: $(READY) ## Measure the bars of the design, side by side
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+datasets: $(READY) ## Write the datasets that are scenarios
+	$(BIN)/python tests/support/make_datasets.py
 
 wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation

@@ -10,9 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.make_datasets import MADE
 
 import magmem
-from magmem import datasets
+from magmem import datasets, scenarios
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,9 +42,15 @@ def test_every_dataset_is_read(name: str) -> None:
     assert len(magmem.read_capture(name).sources) == len(snap.sources)
 
 
+@pytest.mark.parametrize(("name", "scenario"), MADE.items())
+def test_made_datasets_are_their_scenarios(name: str, scenario: str) -> None:
+    """A dataset made from a scenario holds exactly the state the scenario gives today."""
+    assert datasets.load(name).equals(scenarios.make(scenario).snapshot(name=name))
+
+
 def test_unknown_name_offers_the_nearest() -> None:
     """A misspelt dataset is one error that names what there is."""
-    with pytest.raises(magmem.UnknownDataset, match="no dataset 'guide-p'; there are guide-ps"):
+    with pytest.raises(magmem.UnknownDataset, match="no dataset 'guide-p'; there are guide-ps, "):
         datasets.path("guide-p")
 
 
