@@ -59,7 +59,7 @@ _HEADER_LINE = re.compile(_HEADER.removesuffix(rb"\n"))
 _FIGURE_LINE = re.compile(rb"(\w+): +(\d{1,15}) kB")
 _OTHER_LINE = re.compile(rb"\w[\w ()]*:")
 
-_GATE = "[vsyscall]"
+GATE = b"[vsyscall]"
 
 Row = Sequence[bytes]
 
@@ -133,6 +133,8 @@ def parse_smaps(data: bytes, source: str) -> Mappings:
     lines = first[0].count(b"\n") if first else 0
     if data.count(b"\n") != len(rows) * lines or data[-1:] not in (b"", b"\n"):
         rows = _line_by_line(data, source)
+    if rows and rows[-1][6] == GATE:
+        rows.pop()
     return _columns(rows, source)
 
 
@@ -166,7 +168,7 @@ def _columns(rows: list[Row], source: str) -> Mappings:
     texts = {at: [*map(_text, columns[at])] for at in (2, 4, 6, 7 + len(FIGURES))}
     kb = [[int(text or -1) for text in columns[7 + at]] for at in range(len(FIGURES))]
     figures = np.array(kb, np.int64).T.reshape(len(rows), len(FIGURES))
-    mappings = Mappings(
+    return Mappings(
         start,
         end,
         offset,
@@ -177,7 +179,6 @@ def _columns(rows: list[Row], source: str) -> Mappings:
         texts[7 + len(FIGURES)],
         np.where(figures < 0, -1, figures * 1024),
     )
-    return _without_gate(mappings) if _GATE in mappings.name else mappings
 
 
 def _integers(texts: Sequence[bytes], base: int, source: str) -> list[int]:
@@ -198,22 +199,3 @@ def _text(raw: bytes) -> str:
     except UnicodeDecodeError:
         return shown(raw)
     return text if text.isprintable() else shown(raw)
-
-
-def _without_gate(mappings: Mappings) -> Mappings:
-    keep = [at for at, name in enumerate(mappings.name) if name != _GATE]
-
-    def kept(values: list[str]) -> list[str]:
-        return [values[at] for at in keep]
-
-    return Mappings(
-        mappings.start[keep],
-        mappings.end[keep],
-        mappings.offset_bytes[keep],
-        kept(mappings.perms),
-        kept(mappings.device),
-        [mappings.inode[at] for at in keep],
-        kept(mappings.name),
-        kept(mappings.flags),
-        mappings.figures[keep],
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -85,15 +84,11 @@ class _Maker:
         kernel = kernel_memory(self.reading.machine, self._found(placed))
         first = len(self.vmos.rows)
         for own in kernel.vmos:
-            self.vmos.add(
-                own.id,
-                own.name,
-                own.size_bytes,
-                is_kernel=True,
-                pages_are_wired=own.is_wired,
-                pages_known=placed is not None,
-                reported_committed_bytes=own.size_bytes,
+            row = self.vmos.add(
+                own.id, own.name, own.size_bytes, is_kernel=True, is_wired=own.is_wired
             )
+            self.vmos.rows[row].pages_known = placed is not None
+            self.vmos.rows[row].reported_committed_bytes = own.size_bytes
         tables["vmos"], tables["kmem"] = self.vmos.columns(), dict(kernel.columns)
         if placed is not None:
             rows = np.arange(first, len(self.vmos.rows))
@@ -121,20 +116,8 @@ class _Maker:
             start[where] = (maps.start // np.uint64(page)).astype(np.int64)
             pages[where] = size // page
             pid[where] = record.pid
-            behind = map(
-                self.vmos.mapped,
-                repeat(record.pid),
-                maps.start.tolist(),
-                maps.name,
-                maps.device,
-                maps.inode,
-                maps.offset_bytes.tolist(),
-                size.tolist(),
-                maps.flags,
-            )
-            rows, offsets, own = zip(*behind, strict=True)
-            vmo[where], is_own[where] = rows, own
-            offset[where] = np.array(offsets, np.int64) // page
+            vmo[where], begin, is_own[where] = self.vmos.behind(record.pid, maps)
+            offset[where] = begin // page
         return MappedVmos(vmo, offset, start, pages, is_own, pid)
 
     def _handles(self) -> Columns:
@@ -143,7 +126,7 @@ class _Maker:
             for descriptor in record.descriptors or ():
                 vmo = None
                 if descriptor.type == "vmo":
-                    vmo = self.vmos.file(descriptor.device, descriptor.inode, descriptor.name, 0)
+                    vmo = self.vmos.file(descriptor.device, descriptor.inode, descriptor.name)
                 koid = None if vmo is None else self.vmos.rows[vmo].koid
                 rows.append(
                     (record.pid, descriptor.number, descriptor.type, koid, descriptor.rights, vmo)
@@ -171,19 +154,21 @@ class _Maker:
         for record, maps in self.spaces:
             anonymous = maps.figure("Anonymous")
             shared = maps.figure("Shared_Clean") + maps.figure("Shared_Dirty")
+            # Pages shared since a fork are several processes': whose they are is not known.
+            alone = np.where((shared == 0) & (anonymous >= 0), anonymous, -1).tolist()
             low = record.first_mapping
-            for at in np.flatnonzero((anonymous > 0) | mapped.is_own[low : low + len(maps)]):
-                number, row = low + int(at), int(vmo[low + at])
-                # Pages shared since a fork are several processes': whose they are is not known.
-                alone = int(anonymous[at]) if shared[at] == 0 and anonymous[at] >= 0 else None
-                if not mapped.is_own[number]:
-                    name, size = self.vmos.rows[row].name, int(mapped.pages[number]) * page
-                    place = mapped.place(number, page)
-                    vmo[number] = self.vmos.add(f"{name}/own/{place}", name, size)
-                    clone = self.vmos.rows[int(vmo[number])]
-                    clone.parent, clone.parent_offset_bytes = row, int(offset[number]) * page
-                    offset[number] = 0
-                self.vmos.rows[int(vmo[number])].reported_committed_bytes = alone
+            is_own = mapped.is_own[low : low + len(maps)]
+            for at in np.flatnonzero((anonymous > 0) & ~is_own).tolist():
+                number, row = low + at, int(vmo[low + at])
+                name, size = self.vmos.rows[row].name, int(mapped.pages[number]) * page
+                place = mapped.place(number, page)
+                vmo[number] = self.vmos.add(f"{name}/own/{place}", name, size)
+                clone = self.vmos.rows[int(vmo[number])]
+                clone.parent, clone.parent_offset_bytes = row, int(offset[number]) * page
+                offset[number] = 0
+            for at in np.flatnonzero((anonymous > 0) | is_own).tolist():
+                if alone[at] >= 0:
+                    self.vmos.rows[int(vmo[low + at])].reported_committed_bytes = alone[at]
         return vmo, offset
 
     def _settle_pages(self, placed: PlacedPages | None, files: Mapping[int, MemoryFile]) -> bool:

@@ -17,9 +17,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from magmem.linux.procfs import shown
+from magmem.linux.smaps import Mappings
 
 __all__ = ["IN_MEMORY", "PAGE", "VMO_KOID", "Vmo", "Vmos"]
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 VMO_KOID = 20_000_000
 """The koid of the first VMO less one; pids end far below (at 4,194,304)."""
@@ -47,9 +54,9 @@ class Vmo:
     size_bytes: int
     koid: int
     kind: str = "paged"
+    pages_are_wired: bool = False
     parent: int | None = None
     parent_offset_bytes: int | None = None
-    pages_are_wired: bool = False
     pages_known: bool = False
     reported_committed_bytes: int | None = None
 
@@ -76,7 +83,14 @@ class Vmos:
         self._in_memory: set[int] = set()
 
     def add(
-        self, vmo_id: str, name: str, size_bytes: int, *, is_kernel: bool = False, **more: Any
+        self,
+        vmo_id: str,
+        name: str,
+        size_bytes: int,
+        *,
+        kind: str = "paged",
+        is_wired: bool = False,
+        is_kernel: bool = False,
     ) -> int:
         """A new VMO; returns its row. The kernel's own have koid 0."""
         unique, count = vmo_id, 1
@@ -84,20 +98,24 @@ class Vmos:
             count += 1
             unique = f"{vmo_id}#{count}"
         self._ids.add(unique)
-        koid = 0 if is_kernel else VMO_KOID + len(self.rows) + 1
-        self.rows.append(Vmo(unique, name, size_bytes, koid, **more))
-        return len(self.rows) - 1
+        row = len(self.rows)
+        koid = 0 if is_kernel else VMO_KOID + 1 + row
+        self.rows.append(Vmo(unique, name, size_bytes, koid, kind, is_wired))
+        return row
 
-    def file(self, device: str, inode: int, path: str, reach_bytes: int) -> int:
-        """The VMO of a file; it is at least as large as anybody's mapping of it reaches."""
+    def file(self, device: str, inode: int, path: str) -> int:
+        """The VMO of a file, also of one met before."""
         row = self._row_of.get((device, inode))
         if row is None:
-            wired = bool(_DRIVER.match(path))
-            row = self.add(path or f"{device}:{inode}", _short(path), 0, pages_are_wired=wired)
+            row = self.add(
+                path or f"{device}:{inode}",
+                _short(path),
+                0,
+                is_wired=_DRIVER.match(path) is not None,
+            )
             self._row_of[device, inode] = row
             if IN_MEMORY.match(path):
                 self._in_memory.add(row)
-        self.rows[row].size_bytes = max(self.rows[row].size_bytes, reach_bytes)
         return row
 
     def file_row(self, device: str, inode: int) -> int | None:
@@ -109,39 +127,67 @@ class Vmos:
         there = {row for (device, _), row in self._row_of.items() if device in devices}
         return there | self._in_memory
 
-    def mapped(
-        self, pid: int, start: int, name: str, device: str, inode: int, offset_bytes: int,
-        size_bytes: int, flags: str,
-    ) -> tuple[int, int, bool]:  # fmt: skip
-        """The VMO behind a mapping, where in it the mapping begins (bytes), and if it is new.
+    def behind(self, pid: int, maps: Mappings) -> tuple[Ints, Ints, Bools]:
+        """The VMOs behind the mappings of a process.
 
         Parameters
         ----------
-        pid, start : int
-            Whose mapping, and at which address: part of the id of anonymous VMOs.
-        name, device, inode, offset_bytes, size_bytes, flags
-            As `Mappings` has them.
+        pid : int
+            Part of the ids of anonymous VMOs.
+        maps : Mappings
+
+        Returns
+        -------
+        rows, offset_bytes : int64 arrays
+            Row of each VMO, and where in it the mapping begins.
+        is_own : bool array
+            Whether the VMO is new and this mapping's alone.
         """
-        offset_bytes -= offset_bytes % PAGE
-        reach = offset_bytes + size_bytes
-        if inode and reach < MAX_BYTES and not name.startswith("anon_inode:"):
-            row = self.file(device, inode, name, reach)
-            if _is_device(flags):
-                self.rows[row].kind, self.rows[row].pages_are_wired = "physical", False
-            return row, offset_bytes, False
-        kind = "physical" if _is_device(flags) else "paged"
+        size = (maps.end - maps.start).astype(np.int64)
+        far = (maps.offset_bytes >= MAX_BYTES).tolist()
+        known = self._row_of.get
+        rows = [
+            known((device, inode), -1) if inode and not is_far else -1
+            for device, inode, is_far in zip(maps.device, maps.inode, far, strict=True)
+        ]
+        is_own = np.zeros(len(rows), bool)
+        for at, row in enumerate(rows):
+            if row < 0:
+                rows[at], is_own[at] = self._new(pid, maps, at, int(size[at]), far[at])
+        found = np.array(rows, np.int64)
+        offset = np.where(far, 0, maps.offset_bytes).astype(np.int64) // PAGE * PAGE
+        at_start = is_own | [name in SHARED_BY_ALL for name in maps.name]
+        offset[at_start] = 0
+        reached = np.lexsort((offset + size, found))
+        last = np.append(np.diff(found[reached]) != 0, True)[: len(reached)]
+        for row, reach in zip(
+            found[reached[last]].tolist(), (offset + size)[reached[last]].tolist(), strict=True
+        ):
+            vmo = self.rows[row]
+            vmo.size_bytes = max(vmo.size_bytes, reach)
+        return found, offset, is_own
+
+    def _new(
+        self, pid: int, maps: Mappings, at: int, size_bytes: int, is_far: bool
+    ) -> tuple[int, bool]:
+        """The VMO of a mapping whose file was not met before, and whether it is its own."""
+        name, device, inode = maps.name[at], maps.device[at], maps.inode[at]
+        kind = "physical" if _is_device(maps.flags[at]) else "paged"
+        if inode and not is_far and not name.startswith("anon_inode:"):
+            row = self.file(device, inode, name)
+            if kind == "physical":
+                self.rows[row].kind, self.rows[row].pages_are_wired = kind, False
+            return row, False
         if name in SHARED_BY_ALL:
             key = (name, size_bytes)
             if key not in self._row_of:
-                self._row_of[key] = self.add(
-                    name, name, size_bytes, kind=kind, pages_are_wired=kind == "paged"
-                )
-            return self._row_of[key], 0, False
+                is_wired = kind == "paged"
+                self._row_of[key] = self.add(name, name, size_bytes, kind=kind, is_wired=is_wired)
+            return self._row_of[key], False
         short = _short(name) or "[anon]"
-        wired = name.startswith("anon_inode:")
-        vmo_id = f"{short}/{pid}/{start:x}"
-        row = self.add(vmo_id, short, size_bytes, kind=kind, pages_are_wired=wired)
-        return row, 0, True
+        vmo_id = f"{short}/{pid}/{int(maps.start[at]):x}"
+        is_wired = name.startswith("anon_inode:")
+        return self.add(vmo_id, short, size_bytes, kind=kind, is_wired=is_wired), True
 
     def columns(self) -> dict[str, list[Any]]:
         """The columns of the vmos table."""
