@@ -4,10 +4,14 @@ Nothing here knows who reads its snapshots.
 """
 
 from magmem.sim.boot import BootPlan
+from magmem.sim.handle import Handle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.history import History
+from magmem.sim.job import Job
 from magmem.sim.kmem import KernelMemory
 from magmem.sim.machine import Machine
+from magmem.sim.mapping import Mapping
+from magmem.sim.process import Process
 from magmem.sim.rights import (
     RIGHT_DUPLICATE,
     RIGHT_EXECUTE,
@@ -18,7 +22,10 @@ from magmem.sim.rights import (
     RIGHT_TRANSFER,
     RIGHT_WRITE,
 )
-from magmem.sim.vmo import MAX_VMO_BYTES
+from magmem.sim.thread import Thread
+from magmem.sim.vmar import Vmar
+from magmem.sim.vmo import MAX_VMO_BYTES, Vmo
+from magmem.sim.vmo_handle import VmoHandle
 
 __all__ = [
     "HEAP_BYTES",
@@ -32,7 +39,15 @@ __all__ = [
     "RIGHT_TRANSFER",
     "RIGHT_WRITE",
     "BootPlan",
+    "Handle",
     "History",
+    "Job",
     "KernelMemory",
     "Machine",
+    "Mapping",
+    "Process",
+    "Thread",
+    "Vmar",
+    "Vmo",
+    "VmoHandle",
 ]

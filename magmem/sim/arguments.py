@@ -12,7 +12,7 @@ from magmem.errors import InvalidArgs
 from magmem.sizes import parse_size
 from magmem.snapshot.schema import PAGE_BYTES
 
-__all__ = ["MAX_NAME_BYTES", "aligned", "name_text", "round_up", "size_of"]
+__all__ = ["MAX_NAME_BYTES", "aligned", "bytes_of", "name_text", "round_up", "size_of"]
 
 MAX_NAME_BYTES: Final = 31
 """Longest name of a kernel object, without its NUL (reference/kernel.md "Tasks")."""
@@ -46,8 +46,17 @@ def round_up(size_bytes: int) -> int:
     return -(-size_bytes // PAGE_BYTES) * PAGE_BYTES
 
 
+def bytes_of(data: bytes | bytearray | memoryview) -> bytes:
+    """Data to write; a number or text is not taken for bytes."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidArgs(f"expected bytes to write, found {data!r:.40}")
+    return bytes(data)
+
+
 def aligned(value: int, what: str) -> int:
     """The value, if it is a multiple of a page."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgs(f"{what} must be a number, found {value!r:.40}")
     if value % PAGE_BYTES:
         raise InvalidArgs(f"{what} must be a multiple of {PAGE_BYTES}, found {value:#x}")
     return value

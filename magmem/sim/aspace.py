@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from magmem.errors import PageFault
 from magmem.sim import commit, vmo_access
+from magmem.sim.arguments import bytes_of
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.mapping import Mapping, fault
 from magmem.sim.pagetable import PageTables
@@ -140,7 +141,7 @@ class AddressSpace:
 
     def write(self, address: int, data: bytes) -> int:
         """Write bytes to a range, after a write fault on every page; returns pages committed."""
-        data = bytes(data)
+        data = bytes_of(data)
         self._bytes_only(address, len(data), WRITE)
         taken = 0
         # In address order: a later page may be a clone's, which copies what was just written.

@@ -117,6 +117,8 @@ def memory_ranges(
         given = [tuple(item) for item in memory_map]
     ranges = []
     for item in given:
+        if not 2 <= len(item) <= 4:
+            raise InvalidArgs(f"expected (base, size, priority, name), found {item!r:.60}")
         base, size = size_of(item[0]), size_of(item[1])
         priority = item[2] if len(item) > 2 else 0
         name = item[3] if len(item) > 3 else "memory"
@@ -149,6 +151,9 @@ def boot(machine: Machine, plan: BootPlan) -> None:
     NoMemory
         The plan does not fit the machine's memory.
     """
+    amounts = (plan.table_pages, plan.alloc_pages, plan.kernel_threads, plan.first_koid - 1)
+    if min(amounts) < 0:
+        raise InvalidArgs(f"expected amounts of 0 or more and koids from 1, found {plan}")
     physical = machine.physical
     total = sum(physical.counts)
     wired = _pages(plan.kernel_image) + _pages(plan.early)

@@ -84,15 +84,16 @@ def plan(vmo: Vmo, start: int, end: int) -> tuple[list[Segment], int]:
 def execute(vmo: Vmo, segments: list[Segment]) -> None:
     """Make the pages of a plan; the caller has required them."""
     for start, end, owner, shift, depth in segments:
-        if depth > 1:
-            chain = [(vmo, 0)]
-            while len(chain) < depth:
-                node, offset = chain[-1]
-                assert node.parent is not None  # noqa: S101 (an owner that deep has clones below)
-                chain.append((node.parent, offset + node.parent_first))
-            for node, offset in reversed(chain[1:]):
-                _insert(node, start + offset, end + offset, owner, shift - offset)
-        _insert(vmo, start, end, owner, shift)
+        chain = [(vmo, 0)]
+        while len(chain) < depth:
+            node, offset = chain[-1]
+            assert node.parent is not None  # noqa: S101 (an owner that deep has clones below)
+            chain.append((node.parent, offset + node.parent_first))
+        # Whoever sees through the lowest sees through the highest as well, until pages are there.
+        top, offset = chain[-1]
+        drop_entries(top, start + offset, end + offset)
+        for node, offset in reversed(chain):
+            _insert(node, start + offset, end + offset, owner, shift - offset)
 
 
 def _insert(vmo: Vmo, start: int, end: int, owner: Vmo | None, shift: int) -> None:
@@ -105,7 +106,6 @@ def _insert(vmo: Vmo, start: int, end: int, owner: Vmo | None, shift: int) -> No
         source = owner.pages.contents
         for written in owner.pages.written(start + shift, end + shift):
             pages.contents[written - shift] = bytearray(source[written])
-    drop_entries(vmo, start, end)
 
 
 def commit(vmo: Vmo, start: int, end: int) -> int:

@@ -10,12 +10,12 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from magmem.sim.kernel_arena import KernelArena
-from magmem.sim.mapping import Mapping
 from magmem.sim.objects import Object, Port
 
 if TYPE_CHECKING:
     from magmem.sim.aspace import AddressSpace
     from magmem.sim.machine import Machine
+    from magmem.sim.mapping import Mapping
     from magmem.sim.process import Process
     from magmem.sim.vmar import Vmar
     from magmem.sim.vmo import Vmo
@@ -100,21 +100,24 @@ def _aspace(aspace: AddressSpace) -> Any:
     return (
         (aspace.koid, aspace.serial, tables.frames),
         [sorted(level.items()) for level in (tables.leaf, tables.middle, tables.upper)],
-        _region(aspace.root),
+        [_vmar(vmar) for vmar in aspace.vmars()],
+        [_mapping(mapping) for mapping in aspace.mappings()],
     )
 
 
-def _region(region: Vmar | Mapping) -> Any:
-    if isinstance(region, Mapping):
-        return (
-            (region.serial, region.base, region.size_bytes, region.vmo.serial, region.vmo_first),
-            (region.mask, region.allowed, region.cache),
-            [] if region.entries is None else region.entries.runs(),
-        )
+def _vmar(vmar: Vmar) -> Any:
     return (
-        (region.serial, region.koid, region.name, region.base, region.size_bytes),
-        (region.mask, region.specific, region.handle_count, region.held),
-        [_region(child) for child in region.children],
+        (vmar.serial, vmar.koid, vmar.name, vmar.base, vmar.size_bytes),
+        (vmar.mask, vmar.specific, vmar.handle_count, vmar.held),
+        [child.serial for child in vmar.children],
+    )
+
+
+def _mapping(mapping: Mapping) -> Any:
+    return (
+        (mapping.serial, mapping.base, mapping.size_bytes, mapping.vmo.serial, mapping.vmo_first),
+        (mapping.mask, mapping.allowed, mapping.cache),
+        [] if mapping.entries is None else mapping.entries.runs(),
     )
 
 

@@ -199,17 +199,18 @@ class Job:
         self.forget()
 
     def forget(self) -> None:
-        """Leave the tree, if it was killed and nothing refers to it."""
-        if self.alive or self.handle_count or self.jobs_by_koid or self.processes_by_koid:
-            return
-        if self.koid not in self.machine.jobs_by_koid:
-            return
-        self.machine.heap.used -= HEAP_BYTES["job"]
-        del self.machine.objects[self.koid]
-        del self.machine.jobs_by_koid[self.koid]
-        if self.parent is not None:
-            del self.parent.jobs_by_koid[self.koid]
-            self.parent.forget()
+        """Leave the tree, if it was killed and nothing refers to it; then its parent may, too."""
+        machine = self.machine
+        job: Job | None = self
+        while job is not None and job.koid in machine.jobs_by_koid:
+            if job.alive or job.handle_count or job.jobs_by_koid or job.processes_by_koid:
+                return
+            machine.heap.used -= HEAP_BYTES["job"]
+            del machine.objects[job.koid]
+            del machine.jobs_by_koid[job.koid]
+            if job.parent is not None:
+                del job.parent.jobs_by_koid[job.koid]
+            job = job.parent
 
     def _check(
         self, what: str, koid: int | None, heap_bytes: int, pages: int, handles: int = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from magmem.errors import BadState, InvalidArgs, NoResources
 from magmem.sim import commit, vmo_access
-from magmem.sim.arguments import aligned, name_text, round_up, size_of
+from magmem.sim.arguments import aligned, bytes_of, name_text, round_up, size_of
 from magmem.sim.aspace import AddressSpace
 from magmem.sim.heap import HEAP_BYTES, KernelHeap
 from magmem.sim.kernel_arena import KernelArena
@@ -168,7 +168,7 @@ class Kernel:
 
     def write(self, vmo: Vmo, offset: int | str, data: bytes) -> int:
         """Write bytes into any paged VMO; returns the pages taken."""
-        data = bytes(data)
+        data = bytes_of(data)
         start, _ = self._range(vmo, offset, len(data), "writing")
         taken = vmo_access.write(vmo, start, data)
         self._record("kernel_write", vmo.serial, start, data)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from magmem.errors import AccessDenied, BadState, PageFault
 from magmem.sim import commit
-from magmem.sim.arguments import size_of
+from magmem.sim.arguments import bytes_of, size_of
 from magmem.sim.heap import MAPPING_BYTES
 from magmem.sim.perms import ACCESS_NAMES, EXECUTE, PERMS_TEXT, READ, WRITE
 from magmem.sim.physical import FREE
@@ -173,6 +173,7 @@ class Mapping:
     def write(self, offset: int | str, data: bytes) -> int:
         """Write bytes through the mapping; returns the pages newly committed."""
         offset = size_of(offset)
+        data = bytes_of(data)
         self._inside(offset, len(data), WRITE)
         return self.aspace.write(self.base + offset, data)
 

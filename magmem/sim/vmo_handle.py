@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from magmem.errors import OutOfRange
 from magmem.sim import commit, vmo_access
-from magmem.sim.arguments import aligned, name_text, size_of
+from magmem.sim.arguments import aligned, bytes_of, name_text, size_of
 from magmem.sim.handle import Handle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.rights import (
@@ -72,7 +72,7 @@ class VmoHandle(Handle):
         self.need(RIGHT_WRITE, "writing")
         vmo_access.require_paged(self.object, "writing")
         start = size_of(offset)
-        data = bytes(data)
+        data = bytes_of(data)
         vmo_access.write(self.object, start, data)
         self.record("vmo_write", start, data)
         return len(data)

@@ -69,6 +69,9 @@ REFUSALS: list[tuple[type[Exception], str, Refused]] = [
     (errors.InvalidArgs, "expected one of log", lambda b: b.process.create_object("channel")),
     (errors.InvalidArgs, "a kernel object", lambda b: b.process.open(b.vmo)),  # type: ignore[arg-type]
     (errors.InvalidArgs, "at most 1099511627776", lambda b: b.job.spawn("s", stack=1 << 41)),
+    (errors.InvalidArgs, "expected bytes to write", lambda b: b.vmo.write(0, 5)),  # type: ignore[arg-type]
+    (errors.InvalidArgs, "expected bytes to write", lambda b: b.mapping.write(0, "x")),  # type: ignore[arg-type]
+    (errors.InvalidArgs, "must be a number", lambda b: b.process.unmap("4k", 1)),  # type: ignore[arg-type]
     # rights and handles
     (errors.AccessDenied, "writing needs rights 0x8", lambda b: b.reader.write(0, b"x")),
     (errors.AccessDenied, "committing", lambda b: b.reader.commit()),

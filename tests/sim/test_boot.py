@@ -27,7 +27,9 @@ def test_memory_above_3g_lies_from_4g_on() -> None:
 
 def test_a_memory_map_is_cut_to_whole_usable_pages() -> None:
     """Ranges lose what lies below 1 MiB and parts of pages; names are cut to 15 bytes."""
-    machine = Machine(memory_map=[(0, 0x9F000), (0x80000, 64 * MIB + 100), (256 * MIB, PAGE, 5, "x" * 20)])
+    machine = Machine(
+        memory_map=[(0, 0x9F000), (0x80000, 64 * MIB + 100), (256 * MIB, PAGE, 5, "x" * 20)]
+    )
     low, tiny = machine.arenas
     assert (low.base, low.size_bytes) == (MIB, 64 * MIB + 0x80000 - MIB)
     assert (tiny.base, tiny.size_bytes, tiny.priority, tiny.name) == (256 * MIB, PAGE, 5, "x" * 15)
@@ -39,6 +41,16 @@ def test_ranges_may_not_overlap() -> None:
         Machine(memory_map=[(MIB, 64 * MIB), (32 * MIB, 64 * MIB)])
     with pytest.raises(InvalidArgs, match="memory above 1 MiB"):
         Machine("1M")
+
+
+def test_a_plan_has_no_negative_amounts() -> None:
+    """Amounts below 0, and ranges that are not two to four values, are refused."""
+    with pytest.raises(InvalidArgs, match="amounts of 0 or more"):
+        Machine("64M", boot=BootPlan(table_pages=-1))
+    with pytest.raises(InvalidArgs, match=r"expected \(base, size, priority, name\), found \(5,\)"):
+        Machine(memory_map=[(5,)])
+    with pytest.raises(InvalidArgs, match="an integer as seed"):
+        Machine("64M", seed="lucky")  # type: ignore[arg-type]
 
 
 def test_too_little_memory_does_not_boot() -> None:
@@ -106,7 +118,11 @@ def test_the_handle_arena_lies_as_in_a_dump_of_2017() -> None:
     kernel = Machine("64M").kernel
     arena = kernel.handle_arena
     vmar = arena.data.vmar
-    assert (vmar.name, vmar.size_bytes, arena.vmo.size_bytes) == ("arena:handles", 0xE01000, 0xE00000)
+    assert (vmar.name, vmar.size_bytes, arena.vmo.size_bytes) == (
+        "arena:handles",
+        0xE01000,
+        0xE00000,
+    )
     assert (arena.control.base, arena.control.size_bytes) == (vmar.base, 0x400000)
     assert (arena.data.base, arena.data.size_bytes) == (vmar.base + 0x401000, 0xA00000)
     assert arena.data.vmo_offset_bytes == 0x400000

@@ -243,3 +243,33 @@ def test_machines_do_not_mix() -> None:
         one.kernel.map(vmo)
     with pytest.raises(magmem.BadHandle, match="process of another machine"):
         vmo.transfer(process)
+
+
+def test_depth_is_no_limit() -> None:
+    """Chains of thousands of clones, jobs and VMARs work, end, and can be looked at."""
+    machine = Machine("256M", seed=1)
+    process = machine.root_job.spawn("p")
+    vmo = process.create_vmo(PAGE)
+    vmo.write(0, b"deep")
+    for _ in range(2000):
+        clone = vmo.clone()
+        vmo.close()
+        vmo = clone
+    assert vmo.read(0, 4) == b"deep"
+    assert vmo.commit() == 2000
+    vmo.close()
+    watcher = machine.root_job.spawn("watcher")
+    job = machine.root_job.create_job("top")
+    top, vmar = job, process.allocate("64M")
+    for _ in range(1500):
+        job = job.create_job("below")
+        vmar = vmar.allocate("64M", offset=0)
+    handle = watcher.open(job)
+    top.kill()
+    assert len(machine.snapshot().jobs) == 1503
+    assert len(machine.fingerprint()) == 64
+    handle.close()
+    assert machine.jobs == (machine.super_root, machine.root_job)
+    process.exit()
+    owned = sum(vmo.committed_pages for vmo in machine.vmos if not vmo.pages_are_wired)
+    assert machine.pages["object"] == owned < 40
