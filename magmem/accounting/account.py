@@ -14,6 +14,7 @@ import pandas as pd
 
 from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
+from magmem.accounting.kernel import kept_with
 from magmem.accounting.knowledge import require
 from magmem.accounting.report import Report, columns_text, grouped, plain_records
 from magmem.accounting.rules import RULES, Charges, Rule
@@ -148,7 +149,7 @@ def charges_of(attribution: Attribution, rule: Rule) -> Charges:
         It does not.
     """
     require(attribution.view.snap, rule.name, rule.needs)
-    return rule.charge(attribution)
+    return kept_with(attribution, f"_charges {rule.name}", lambda: rule.charge(attribution))
 
 
 def _who(attribution: Attribution) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -18,10 +18,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints, blocks, starts_of
+from magmem.accounting.runs import Ints, blocks, order_of, starts_of
 from magmem.accounting.wide import Wide
 
-__all__ = ["Amounts", "whole_bytes"]
+__all__ = ["Amounts", "Terms", "whole_bytes"]
+
+Terms = tuple[Ints, Ints, Ints]
+"""Row, share and numerator of some terms, int64 arrays of one length."""
+
+NOTHING = np.zeros(0, np.int64)
 
 
 class Amounts:
@@ -52,59 +57,40 @@ class Amounts:
         wide: tuple[Wide, ...] = (),
     ) -> None:
         terms = [(row[block], share[block], numerator[block]) for block in blocks(len(row))]
-        self._gather(rows, terms, 1, wide)
+        self._gather(rows, [terms], 1, wide)
 
     @classmethod
     def of_terms(
         cls,
         rows: int,
-        terms: Sequence[tuple[Ints, Ints, Ints]],
+        terms: Sequence[Terms],
         unit_bytes: int = 1,
         wide: tuple[Wide, ...] = (),
     ) -> Amounts:
         """The same from blocks of (row, share, numerator), numerators in units of so many bytes."""
         made = cls.__new__(cls)
-        made._gather(rows, terms, unit_bytes, wide)
+        made._gather(rows, [terms], unit_bytes, wide)
+        return made
+
+    @classmethod
+    def of_blocks(cls, rows: int, blocks: Iterable[Terms], unit_bytes: int) -> Amounts:
+        """The same from blocks with rows of their own, in ascending order."""
+        made = cls.__new__(cls)
+        made._gather(rows, ([block] for block in blocks), unit_bytes, ())
         return made
 
     def _gather(
         self,
         rows: int,
-        terms: Sequence[tuple[Ints, Ints, Ints]],
+        parts: Iterable[Sequence[Terms]],
         unit_bytes: int,
         wide: tuple[Wide, ...],
     ) -> None:
-        """Sort the terms by row and share, and add up equal ones."""
         self.rows, self.wide = rows, wide
-        shares = max((int(share.max(initial=0)) for _, share, _ in terms), default=0)
-        values = max((int(value.max(initial=0)) for _, _, value in terms), default=0)
-        below = min((int(value.min(initial=0)) for _, _, value in terms), default=0)
-        share_bits, value_bits = shares.bit_length(), values.bit_length()
-        packed = np.empty(sum(len(row) for row, _, _ in terms), np.int64)
-        begin = 0
-        if below >= 0 and rows.bit_length() + share_bits + value_bits < 63:
-            # Row, share and value as one number: a plain sort brings equal terms together.
-            for row, share, value in terms:
-                block = packed[begin : begin + len(row)]
-                block[:] = ((row << share_bits | share) << value_bits) | value
-                begin += len(row)
-            packed.sort()
-            value, packed = packed & ((1 << value_bits) - 1), packed >> value_bits
-        else:
-            for row, share, _ in terms:
-                packed[begin : begin + len(row)] = row << share_bits | share
-                begin += len(row)
-            order = np.argsort(packed)
-            packed = packed[order]
-            value = np.concatenate([packed[:0], *(value for _, _, value in terms)])[order]
-        first = starts_of(packed)
-        cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
-        kept = np.flatnonzero(sums)
-        if len(kept) < len(sums):
-            cell, sums = cell[kept], sums[kept]
-        self.row: Ints = cell >> share_bits
-        self.share: Ints = cell & ((1 << share_bits) - 1)
-        self.numerator: Ints = sums * unit_bytes
+        sums = [(NOTHING, NOTHING, NOTHING), *(_added_up(rows, part) for part in parts)]
+        self.row: Ints = np.concatenate([row for row, _, _ in sums])
+        self.share: Ints = np.concatenate([share for _, share, _ in sums])
+        self.numerator: Ints = np.concatenate([value for _, _, value in sums]) * unit_bytes
 
     @classmethod
     def of_bytes(cls, sizes_bytes: Ints) -> Amounts:
@@ -193,11 +179,17 @@ class Amounts:
     @cached_property
     def total(self) -> Fraction:
         """The exact sum of all rows."""
-        order = np.argsort(self.share)
-        shares = self.share[order]
-        first = starts_of(shares)
-        sums = np.add.reduceat(self.numerator[order], first) if len(first) else self.numerator
-        distinct = shares[first]
+        top = int(self.share.max(initial=0))
+        if top < 1 << 22:
+            sums = np.zeros(top + 1, np.int64)
+            np.add.at(sums, self.share, self.numerator)
+            distinct = np.flatnonzero(sums)
+            sums = sums[distinct]
+        else:
+            order = order_of(self.share)
+            shares, sums = self.share[order], self.numerator[order]
+            first = starts_of(shares)
+            distinct, sums = shares[first], np.add.reduceat(sums, first)
         return _sum(distinct.tolist(), sums.tolist()) + sum(
             (one.total for one in self.wide), Fraction(0)
         )
@@ -242,3 +234,35 @@ def _sum(shares: list[int], numerators: list[int]) -> Fraction:
     common = math.lcm(*shares)
     whole = sum(part * (common // share) for share, part in zip(shares, numerators, strict=True))
     return Fraction(whole, common)
+
+
+def _added_up(rows: int, terms: Sequence[Terms]) -> Terms:
+    """Terms sorted by row and share, equal ones added up."""
+    shares = max((int(share.max(initial=0)) for _, share, _ in terms), default=0)
+    values = max((int(value.max(initial=0)) for _, _, value in terms), default=0)
+    below = min((int(value.min(initial=0)) for _, _, value in terms), default=0)
+    share_bits, value_bits = shares.bit_length(), values.bit_length()
+    packed = np.empty(sum(len(row) for row, _, _ in terms), np.int64)
+    begin = 0
+    if below >= 0 and rows.bit_length() + share_bits + value_bits < 63:
+        # Row, share and value as one number: a plain sort brings equal terms together.
+        for row, share, value in terms:
+            block = packed[begin : begin + len(row)]
+            block[:] = ((row << share_bits | share) << value_bits) | value
+            begin += len(row)
+        packed.sort()
+        value = packed & ((1 << value_bits) - 1)
+        packed >>= value_bits
+    else:
+        for row, share, _ in terms:
+            packed[begin : begin + len(row)] = row << share_bits | share
+            begin += len(row)
+        order = order_of(packed)
+        packed = packed[order]
+        value = np.concatenate([NOTHING, *(value for _, _, value in terms)])[order]
+    first = starts_of(packed)
+    cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
+    kept = np.flatnonzero(sums)
+    if len(kept) < len(sums):
+        cell, sums = cell[kept], sums[kept]
+    return cell >> share_bits, cell & ((1 << share_bits) - 1), sums

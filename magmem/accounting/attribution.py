@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
-from magmem.accounting.kernel import KernelView, integers, view_of
+from magmem.accounting.kernel import KernelView, integers, kept_with, view_of
 from magmem.accounting.population import Population
 from magmem.accounting.reach import Reach
-from magmem.accounting.runs import Ints, blocks, starts_of
-from magmem.accounting.sharing import cover, disjoint, group_blocks, share
+from magmem.accounting.runs import Ints, group_blocks, starts_of
+from magmem.accounting.sharing import cover, disjoint, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
 __all__ = ["STAGES", "Attribution", "Hidden", "attribution_of"]
@@ -92,19 +92,22 @@ class Attribution:
     @cached_property
     def r1(self) -> Amounts:
         """Divided exactly by the kernel's share count."""
-        return self._charged(self.view.share_count, *self.view.places_by_vmo)
+        return self._charged(self.view.share_count, self.view.mapping_pages)
 
     @cached_property
     def r2(self) -> Amounts:
         """Divided by the exact number of address spaces that map the VMO."""
         if np.array_equal(self.view.num_aspaces, self.view.share_count):
             return self.r1
-        return self._charged(self.view.num_aspaces, *self.view.places_by_vmo)
+        return self._charged(self.view.num_aspaces, self.view.mapping_pages)
 
     @cached_property
     def r3(self) -> Amounts:
         """Each of the VMO's own pages once per address space."""
-        return self._charged(self.view.num_aspaces, *self._own)
+        begin, end = self._own
+        pages = np.empty_like(begin)
+        pages[self.view.by_vmo] = end - begin
+        return self._charged(self.view.num_aspaces, pages)
 
     @cached_property
     def r4(self) -> Amounts:
@@ -193,13 +196,13 @@ class Attribution:
         nobody = np.where(self.population.of_aspace < 0, 1, -1)
         return amounts.moved(np.where(self.population.is_kernel, 0, nobody), 2)
 
-    def _charged(self, sharers: Ints, begin: Ints, end: Ints) -> Amounts:
-        """Pages of each mapping (in order of VMOs), divided by the `sharers` of its VMO."""
-        terms = [
-            (self._aspace[block], sharers[self._vmo[block]], end[block] - begin[block])
-            for block in blocks(len(self._vmo))
-        ]
-        return Amounts.of_terms(self.aspaces, terms, PAGE_BYTES)
+    def _charged(self, sharers: Ints, pages: Ints) -> Amounts:
+        """Pages of each mapping, divided by the `sharers` of its VMO."""
+        vmo, aspace = self.view.vmo, self.view.aspace
+        terms = (
+            (aspace[block], sharers[vmo[block]], pages[block]) for block in group_blocks(aspace)
+        )
+        return Amounts.of_blocks(self.aspaces, terms, PAGE_BYTES)
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
@@ -232,7 +235,7 @@ class Attribution:
         view = self.view
         handles = view.snap.handles
         vmo = integers(handles["vmo"])
-        useful = handles["vmo"].notna().to_numpy() & (wanted | (self.chains.parent >= 0))[vmo]
+        useful = handles["vmo"].notna().to_numpy() & self.chains.or_above(wanted)[vmo]
         holder = self.population.rows(handles["process_koid"].to_numpy()[useful])
         key = np.sort(vmo[useful] * max(1, len(self.population)) + holder)
         key = key[starts_of(key)]
@@ -251,9 +254,4 @@ class Attribution:
 
 def attribution_of(snap: Snapshot) -> Attribution:
     """The snapshot's `Attribution`, made once and kept with it."""
-    known = snap.__dict__.get("_attribution")
-    if not isinstance(known, Attribution):
-        known = Attribution(view_of(snap))
-        # The dataclass is frozen for its tables; what follows from them may be remembered.
-        object.__setattr__(snap, "_attribution", known)
-    return known
+    return kept_with(snap, "_attribution", lambda: Attribution(view_of(snap)))

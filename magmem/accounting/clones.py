@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from magmem.accounting.kernel import KernelView, integers
 from magmem.accounting.runs import Ints, RunIndex
@@ -54,10 +55,15 @@ class Chains:
         ).astype(np.int64)
         self.offset_pages: Ints = integers(vmos["parent_offset_bytes"]) // PAGE_BYTES
 
-    def up(self, rows: Ints) -> Ints:
-        """Parents of `rows` (VMO rows), those without one left out."""
-        parents: Ints = self.parent[rows]
-        return parents[parents >= 0]
+    def or_above(self, flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Per VMO: whether it or any VMO above it has the flag."""
+        found = flags.copy()
+        clones = np.flatnonzero(self.parent >= 0)
+        while len(clones):
+            clones = clones[found[self.parent[clones]] & ~found[clones]]
+            found[clones] = True
+            clones = np.flatnonzero((self.parent >= 0) & ~found) if len(clones) else clones
+        return found
 
 
 def see_through(

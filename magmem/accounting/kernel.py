@@ -8,18 +8,30 @@ functions count what is in the tables.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, starts_of
+from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, order_of, starts_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
-__all__ = ["MAX_PAGES", "MAX_SHARE_ASPACES", "KernelView", "ProcessSums", "integers", "view_of"]
+__all__ = [
+    "MAX_PAGES",
+    "MAX_SHARE_ASPACES",
+    "KernelView",
+    "ProcessSums",
+    "integers",
+    "kept_with",
+    "view_of",
+]
+
+T = TypeVar("T")
 
 MAX_SHARE_ASPACES = 64
 """Distinct address spaces the kernel looks at before it estimates (reference/kernel.md)."""
@@ -146,24 +158,24 @@ class KernelView:
 
     def _estimates(self, many: Ints) -> Ints:
         """#shr of VMOs with more than 64 address spaces, newest mapping first."""
-        rank = np.full(len(self.num_mappings), -1, np.int64)
-        rank[many] = np.arange(len(many))
-        mine = np.flatnonzero(rank[self.vmo] >= 0)
-        age = self.map_seq.max() - self.map_seq[mine]
-        order = mine[order_by(rank[self.vmo[mine]], age)]
-        vmo, aspace = rank[self.vmo[order]], self.aspace[order]
+        counted = self.num_mappings[many]
+        chosen = np.zeros(len(self.num_mappings), bool)
+        chosen[many] = True
+        mine = self.by_vmo[np.repeat(chosen, self.num_mappings)]
+        vmo = np.repeat(np.arange(len(many)), counted)
+        mine = mine[order_by(vmo, self.map_seq.max() - self.map_seq[mine])]
         # The first visit of each address space is the first of its equals in visiting order.
-        key = vmo * len(self.snap.aspaces) + aspace
-        by_key = order_by(key, np.arange(len(key)))
+        key = vmo * len(self.snap.aspaces) + self.aspace[mine]
+        by_key = order_of(key)
         first = np.zeros(len(key), bool)
-        first[by_key[np.concatenate(([True], np.diff(key[by_key]) != 0))]] = True
-        start = np.searchsorted(vmo, np.arange(len(many)))
+        first[by_key[starts_of(key[by_key])]] = True
+        start = np.cumsum(counted) - counted
         seen = np.cumsum(first)
         seen_before = seen[start] - 1
         # One more than 64 first visits is where the kernel stops looking.
         stop = np.searchsorted(seen, seen_before + MAX_SHARE_ASPACES + 1)
         visited = stop - start
-        rest = self.num_mappings[many] - visited
+        rest = counted - visited
         return np.asarray(MAX_SHARE_ASPACES + rest * MAX_SHARE_ASPACES // visited, dtype=np.int64)
 
     @cached_property
@@ -194,8 +206,7 @@ class KernelView:
     @cached_property
     def by_vmo(self) -> Ints:
         """The mappings in order of their VMO: places in the arrays of this view."""
-        width = max(1, len(self.vmo))
-        return np.sort(self.vmo * width + np.arange(len(self.vmo))) % width
+        return order_of(self.vmo)
 
     @cached_property
     def places_by_vmo(self) -> tuple[Ints, Ints]:
@@ -218,33 +229,36 @@ class KernelView:
     @cached_property
     def mapping_pages(self) -> Ints:
         """Per mapping: committed pages of the VMO's own list inside the mapped range."""
-        begin, end = self.places
-        return end - begin
+        begin, end = self.places_by_vmo
+        pages = np.empty_like(begin)
+        pages[self.by_vmo] = end - begin
+        return pages
 
     @cached_property
     def sums(self) -> ProcessSums:
         """Per address space: the sums of magenta-2017 over its mappings."""
         sums = np.zeros((4, len(self.snap.aspaces)), np.int64)
-        begin, end = self.places_by_vmo
         for block in blocks(len(self.vmo)):
-            rows = self.by_vmo[block]
-            aspace, share = self.aspace[rows], self.share_count[self.vmo[rows]]
-            committed = (end[block] - begin[block]) * PAGE_BYTES
+            share = self.share_count[self.vmo[block]]
+            committed = self.mapping_pages[block] * PAGE_BYTES
             private = np.where(share == 1, committed, 0)
             shared = committed - private
-            sizes = self.size_bytes[rows], private, shared, shared // share
+            sizes = self.size_bytes[block], private, shared, shared // share
             for total, size in zip(sums, sizes, strict=True):
-                np.add.at(total, aspace, size)
+                np.add.at(total, self.aspace[block], size)
         return ProcessSums(*sums)
 
 
 def view_of(snap: Snapshot) -> KernelView:
     """The snapshot's `KernelView`, made once and kept with it."""
-    known = snap.__dict__.get("_kernel_view")
-    if not isinstance(known, KernelView):
-        known = KernelView(snap)
-        # The dataclass is frozen for its tables; what follows from them may be remembered.
-        object.__setattr__(snap, "_kernel_view", known)
+    return kept_with(snap, "_kernel_view", lambda: KernelView(snap))
+
+
+def kept_with(owner: object, name: str, make: Callable[[], T]) -> T:
+    """What follows from a frozen object alone: made once and kept with it under a name."""
+    known: T | None = owner.__dict__.get(name)
+    if known is None:
+        known = owner.__dict__[name] = make()
     return known
 
 

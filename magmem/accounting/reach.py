@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Seen
-from magmem.accounting.runs import Ints, order_by
-from magmem.accounting.sharing import Shares, disjoint, group_blocks, joined, share, share_block
+from magmem.accounting.runs import Ints, group_blocks, order_of
+from magmem.accounting.sharing import Shares, disjoint, joined, share, share_block
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Reach"]
@@ -75,7 +75,7 @@ class Reach:
         row = np.concatenate((self.row[at], self.row[seen.query]))
         begin = np.concatenate((self.begin[at], seen.begin))
         end = np.concatenate((self.end[at], seen.end))
-        order = order_by(owner, np.arange(len(owner)))
+        order = order_of(owner)
         owner, row, begin, end = owner[order], row[order], begin[order], end[order]
         if self._axis is not None:
             for block in group_blocks(owner):
@@ -121,7 +121,7 @@ class Reach:
         """Ranges of the axis that no query covers: sorted, disjoint."""
         begin = np.concatenate((self.plain.covered_begin, self.families.covered_begin))
         end = np.concatenate((self.plain.covered_end, self.families.covered_end))
-        order = np.argsort(begin)
+        order = order_of(begin)
         low = np.concatenate(([0], end[order]))
         high = np.concatenate((begin[order], [axis]))
         some = low < high

@@ -10,14 +10,14 @@ becomes quadratic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.amounts import Amounts
-from magmem.accounting.runs import BLOCK, Ints, order_by, starts_of
+from magmem.accounting.amounts import NOTHING, Amounts, Terms
+from magmem.accounting.runs import Ints, group_blocks, order_of, starts_of
 from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
@@ -25,7 +25,6 @@ __all__ = [
     "Shares",
     "cover",
     "disjoint",
-    "group_blocks",
     "joined",
     "share",
     "share_block",
@@ -33,8 +32,6 @@ __all__ = [
 ]
 
 Bools = npt.NDArray[np.bool_]
-
-NOTHING = np.zeros(0, np.int64)
 
 WIDE = 8
 """Parts of one range above which they are not listed, if there are many parts in all."""
@@ -57,7 +54,7 @@ class Shares:
         The pages that some range covers: sorted, disjoint.
     """
 
-    terms: list[tuple[Ints, Ints, Ints]]
+    terms: list[Terms]
     wide: tuple[Wide, ...]
     covered_begin: Ints
     covered_end: Ints
@@ -87,7 +84,7 @@ def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
         end).
     """
     shift = row * (axis + 1)
-    order = np.argsort(begin + shift)
+    order = order_of(begin + shift)
     first, last = (begin + shift)[order], (end + shift)[order]
     reached = np.maximum.accumulate(last)
     cut = first.copy()
@@ -107,7 +104,7 @@ def share(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
         axis (a group is a VMO); `row` is who pays. Quickest if sorted by group.
     """
     if (group[1:] < group[:-1]).any():
-        order = order_by(group, np.arange(len(group)))
+        order = order_of(group)
         begin, end, group, row = begin[order], end[order], group[order], row[order]
     return joined(
         share_block(begin[block], end[block], group[block], row[block])
@@ -126,16 +123,6 @@ def joined(parts: Iterable[Shares]) -> Shares:
     )
 
 
-def group_blocks(group: Ints) -> Iterator[slice]:
-    """Slices of sorted groups, each group whole in one, most of them `BLOCK` rows or so."""
-    begin = 0
-    while begin < len(group):
-        end = min(begin + BLOCK, len(group))
-        end = int(np.searchsorted(group, group[end - 1], side="right"))
-        yield slice(begin, end)
-        begin = end
-
-
 def share_block(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
     """`share` of few ranges, sorted by group."""
     query = np.flatnonzero(begin < end)
@@ -147,7 +134,7 @@ def share_block(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
     first = same[starts_of(group[same])]
     covered_begin = np.concatenate((begin[first], parts.covered_begin))
     covered_end = np.concatenate((end[first], parts.covered_end))
-    order = np.argsort(covered_begin)
+    order = order_of(covered_begin)
     return Shares(
         [(row[same], sharers[same], (end - begin)[same]), *parts.terms],
         parts.wide,
@@ -159,7 +146,7 @@ def share_block(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
 def union(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
     """What ranges cover together: sorted, disjoint and not touching."""
     some = np.flatnonzero(begin < end)
-    order = some[np.argsort(begin[some])]
+    order = some[order_of(begin[some])]
     begin, end = begin[order], np.maximum.accumulate(end[order])
     if not len(begin):
         return begin, end
@@ -193,7 +180,7 @@ class _Parts:
     def __init__(self, begin: Ints, end: Ints, row: Ints) -> None:
         count = len(begin)
         ends = np.concatenate((begin, end))
-        order = np.argsort(ends)
+        order = order_of(ends)
         ends = ends[order]
         new = np.concatenate(([True], ends[1:] != ends[:-1])) if count else np.zeros(0, bool)
         place = np.empty(2 * count, np.int64)
@@ -209,7 +196,7 @@ class _Parts:
         self.covered_end: Ints = bounds[1:][covered]
         length = last - first
         listed = np.arange(count)
-        self.terms: list[tuple[Ints, Ints, Ints]] = []
+        self.terms: list[Terms] = []
         self.wide: tuple[Wide, ...] = ()
         if int(length.sum()) > PARTS_PER_RANGE * count + PARTS_AT_LEAST:
             wide, listed = np.flatnonzero(length > WIDE), np.flatnonzero(length <= WIDE)

@@ -11,12 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
-from magmem.accounting.kernel import integers
-from magmem.accounting.runs import Ints, starts_of
+from magmem.accounting.kernel import integers, kept_with
+from magmem.accounting.runs import Ints, blocks, starts_of
 from magmem.errors import MissingData
 
-__all__ = ["Pairs", "among", "committed_bytes", "distinct", "held", "mapped", "share_counts"]
+__all__ = [
+    "Pairs",
+    "among",
+    "committed_bytes",
+    "distinct",
+    "divided",
+    "held",
+    "mapped",
+    "share_counts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +39,60 @@ class Pairs:
 
 def distinct(vmo: Ints, process: Ints) -> Pairs:
     """The pairs without repeats."""
-    width = int(process.max()) + 1 if len(process) else 1
-    key = np.sort(vmo * width + process)
+    bits = int(process.max(initial=0)).bit_length()
+    key = vmo << bits
+    key |= process
+    key.sort()
     key = key[starts_of(key)]
-    vmo = key // width
-    return Pairs(vmo, key - vmo * width)
+    return Pairs(key >> bits, key & ((1 << bits) - 1))
 
 
 def among(some: Pairs, others: Pairs) -> npt.NDArray[np.bool_]:
     """For each of some pairs, whether it is one of the others."""
-    width = int(max(some.process.max(initial=0), others.process.max(initial=0))) + 1
-    wanted, known = some.vmo * width + some.process, others.vmo * width + others.process
+    bits = int(max(some.process.max(initial=0), others.process.max(initial=0))).bit_length()
+    wanted, known = (pairs.vmo << bits | pairs.process for pairs in (some, others))
     if not len(known):
         return np.zeros(len(wanted), bool)
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     return np.asarray(known[at] == wanted, dtype=bool)
 
 
+def divided(
+    size: Ints, payers: npt.NDArray[np.bool_], *groups: tuple[Pairs, Ints]
+) -> tuple[Amounts, Ints]:
+    """Bytes of each VMO charged to the processes it belongs to.
+
+    Parameters
+    ----------
+    size : int64 array
+        Bytes per VMO.
+    payers : bool array
+        The processes that are charged at all.
+    *groups : tuple of Pairs and int64 array
+        Pairs, and per VMO into how many parts they divide it.
+
+    Returns
+    -------
+    Amounts and int64 array
+        What each process is charged, and the same undivided.
+    """
+    whole = np.zeros(len(payers), np.int64)
+    terms = []
+    for pairs, parts in groups:
+        for block in blocks(len(pairs.vmo)):
+            vmo, process = pairs.vmo[block], pairs.process[block]
+            mine = np.where(payers[process], size[vmo], 0)
+            np.add.at(whole, process, mine)
+            terms.append((process, parts[vmo], mine))
+    return Amounts.of_terms(len(payers), terms), whole
+
+
 def mapped(attribution: Attribution) -> Pairs:
     """VMOs and the processes that map them."""
+    return kept_with(attribution, "_mapped_pairs", lambda: _mapped(attribution))
+
+
+def _mapped(attribution: Attribution) -> Pairs:
     vmo, aspace = attribution.view.pairs
     process = attribution.population.of_aspace[aspace]
     return distinct(vmo[process >= 0], process[process >= 0])
@@ -55,6 +100,10 @@ def mapped(attribution: Attribution) -> Pairs:
 
 def held(attribution: Attribution) -> Pairs:
     """VMOs and the processes that have a handle to them."""
+    return kept_with(attribution, "_held_pairs", lambda: _held(attribution))
+
+
+def _held(attribution: Attribution) -> Pairs:
     handles = attribution.view.snap.handles
     rows = np.flatnonzero(handles["vmo"].notna().to_numpy())
     holder = attribution.population.rows(handles["process_koid"].to_numpy()[rows])

@@ -11,7 +11,7 @@ from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import KernelView, integers
 from magmem.accounting.reach import Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints, blocks, order_by
+from magmem.accounting.runs import Ints, blocks
 
 __all__ = ["RULE", "charge"]
 
@@ -23,21 +23,22 @@ def charge(attribution: Attribution) -> Charges:
     separately.
     """
     view = attribution.view
-    entries = view.snap.entries
-    place = np.full(len(view.snap.regions), -1, np.int64)
-    place[view.region] = np.arange(len(view.region))
-    mapping = place[integers(entries["region"])]
-    told = np.flatnonzero(mapping >= 0)
+    regions = integers(view.snap.entries["region"])
+    each = np.bincount(regions, minlength=len(view.snap.regions))
     # In order of their VMO, neighbours share what they look up.
-    told = told[order_by(view.vmo[mapping[told]], told)]
-    vmo, row = view.vmo[mapping[told]], view.aspace[mapping[told]]
+    region = view.region[view.by_vmo]
+    start, count = (np.cumsum(each) - each)[region], each[region]
+    mapping = np.repeat(view.by_vmo, count)
+    told = np.arange(len(mapping)) + np.repeat(start - (np.cumsum(count) - count), count)
+    vmo = np.repeat(view.vmo[view.by_vmo], count)
+    row = np.repeat(view.aspace[view.by_vmo], count)
     first, last = np.empty_like(told), np.empty_like(told)
     for block in blocks(len(told)):
-        begin, end = _pages(view, mapping[told[block]], told[block])
+        begin, end = _pages(view, mapping[block], told[block])
         first[block] = view.runs.pages_below(vmo[block], begin)
         last[block] = view.runs.pages_below(vmo[block], end)
     clones = np.flatnonzero(attribution.chains.parent[vmo] >= 0)
-    begin, end = _pages(view, mapping[told[clones]], told[clones])
+    begin, end = _pages(view, mapping[clones], told[clones])
     seen = see_through(view, attribution.chains, vmo[clones], begin, end)
     seen = replace(seen, query=clones[seen.query])
     reach = Reach(vmo, row, first, last, seen, attribution.vmos, attribution.aspaces, None)

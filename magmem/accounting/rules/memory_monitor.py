@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.rules import belonging
 from magmem.accounting.rules.charges import Charges, Rule
@@ -34,11 +33,9 @@ def charge(attribution: Attribution) -> Charges:
         np.concatenate([level.process for level in levels]),
     )
     committed = belonging.committed_bytes(attribution, RULE.name)
-    owners = np.bincount(pairs.vmo, minlength=attribution.vmos)
-    size = committed[pairs.vmo]
-    whole = np.zeros(len(attribution.population), np.int64)
-    np.add.at(whole, pairs.process, size)
-    pss = Amounts(len(attribution.population), pairs.process, owners[pairs.vmo], size)
+    owners = np.bincount(pairs.vmo, minlength=attribution.vmos).astype(np.int64)
+    everyone = np.ones(len(attribution.population), bool)
+    pss, whole = belonging.divided(committed, everyone, (pairs, owners))
     nobody = int(committed[owners == 0].sum())
     return Charges.split(pss, whole, {"VMOs of no process": Fraction(nobody)})
 

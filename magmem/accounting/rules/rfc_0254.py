@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from magmem.accounting.amounts import Amounts
+from magmem.accounting.amounts import Amounts, Terms
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.reach import Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints
+from magmem.accounting.runs import Ints, blocks
 from magmem.accounting.wide import Wide
+from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["RULE", "charge"]
 
@@ -21,35 +22,35 @@ def charge(attribution: Attribution) -> Charges:
     What no VMO shows, and the part of a VMO that nobody maps, stays with the VMO.
     """
     view = attribution.view
-    shown, whole = _attributed(attribution)
+    shown, whole, unseen = _attributed(attribution)
     vmo, aspace = view.pairs
     sharers = view.num_aspaces
-    # Each (VMO, address space) pair meets every term of the VMO.
-    start = np.searchsorted(shown.row, np.arange(attribution.vmos + 1))
-    terms = (start[1:] - start[:-1])[vmo]
-    which = np.repeat(np.arange(len(vmo)), terms)
-    term = np.arange(len(which)) + (start[vmo] - (np.cumsum(terms) - terms))[which]
-    pss = Amounts(
-        attribution.aspaces,
-        aspace[which],
-        shown.share[term] * sharers[vmo[which]],
-        shown.numerator[term],
-        tuple(_spread(one, vmo, aspace, sharers) for one in shown.wide),
-    )
+    terms = [_spread_terms(shown, vmo[block], aspace[block], sharers) for block in blocks(len(vmo))]
+    wide = tuple(_spread_wide(one, vmo, aspace, sharers) for one in shown.wide)
+    pss = Amounts.of_terms(attribution.aspaces, terms, 1, wide)
     reached = np.zeros(attribution.aspaces, np.int64)
     np.add.at(reached, aspace, whole[vmo])
     kernel, unknown = attribution.elsewhere(pss).fractions
     elsewhere = {
         "mapped by the kernel": kernel,
         "mapped by address spaces of unknown processes": unknown,
-        "VMOs that nobody maps": attribution.alloc_bytes - pss.total,
+        "VMOs that nobody maps": shown.moved(np.where(sharers == 0, 0, -1), 1)[0] + unseen,
     }
     return Charges.split(
         attribution.by_process(pss), attribution.sum_by_process(reached), elsewhere
     )
 
 
-def _spread(wide: Wide, vmo: Ints, aspace: Ints, sharers: Ints) -> Wide:
+def _spread_terms(shown: Amounts, vmo: Ints, aspace: Ints, sharers: Ints) -> Terms:
+    """Terms of VMOs as terms of the address spaces that map them: pairs times terms."""
+    start = np.searchsorted(shown.row, vmo)
+    count = np.searchsorted(shown.row, vmo, side="right") - start
+    which = np.repeat(np.arange(len(vmo)), count)
+    term = np.arange(len(which)) + (start - (np.cumsum(count) - count))[which]
+    return aspace[which], shown.share[term] * sharers[vmo[which]], shown.numerator[term]
+
+
+def _spread_wide(wide: Wide, vmo: Ints, aspace: Ints, sharers: Ints) -> Wide:
     """Ranges of VMOs as ranges of the address spaces that map them, each its equal part."""
     start, stop = np.searchsorted(vmo, wide.row), np.searchsorted(vmo, wide.row, side="right")
     count = stop - start
@@ -58,15 +59,16 @@ def _spread(wide: Wide, vmo: Ints, aspace: Ints, sharers: Ints) -> Wide:
     return wide.taken(which, aspace[pair], sharers[vmo[pair]])
 
 
-def _attributed(attribution: Attribution) -> tuple[Amounts, Ints]:
-    """Per VMO: its bytes by how many VMOs show each page, and the same pages undivided."""
+def _attributed(attribution: Attribution) -> tuple[Amounts, Ints, int]:
+    """Per VMO its bytes by how many VMOs show each page, the same undivided; bytes none shows."""
     view, chains = attribution.view, attribution.chains
     rows = np.arange(attribution.vmos)
     whole = view.size_pages
     seen = see_through(view, chains, rows, np.zeros_like(whole), whole)
     begin, end = view.runs.owner_begin, view.runs.pages_below(rows, whole)
     reach = Reach(rows, rows, begin, end, seen, attribution.vmos, attribution.vmos, None)
-    return reach.amounts(), reach.whole_bytes()
+    first, last = reach.unreached(view.runs.total_pages)
+    return reach.amounts(), reach.whole_bytes(), int((last - first).sum()) * PAGE_BYTES
 
 
 RULE = Rule(

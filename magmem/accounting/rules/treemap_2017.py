@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.rules import belonging
 from magmem.accounting.rules.charges import Charges, Rule
@@ -20,16 +17,11 @@ def charge(attribution: Attribution) -> Charges:
     population = attribution.population
     mapped, held = belonging.mapped(attribution), belonging.held(attribution)
     only = ~belonging.among(held, mapped)
-    vmo = np.concatenate((mapped.vmo, held.vmo[only]))
-    process = np.concatenate((mapped.process, held.process[only]))
-    parts = belonging.share_counts(attribution, RULE.name)[vmo]
-    parts[len(mapped.vmo) :] += 1
-    runs = population.runs[process]
-    vmo, process, parts = vmo[runs], process[runs], parts[runs]
-    size = belonging.committed_bytes(attribution, RULE.name)[vmo]
-    whole = np.zeros(len(population), np.int64)
-    np.add.at(whole, process, size)
-    return Charges.split(Amounts(len(population), process, parts, size), whole)
+    share = belonging.share_counts(attribution, RULE.name)
+    size = belonging.committed_bytes(attribution, RULE.name)
+    held = belonging.Pairs(held.vmo[only], held.process[only])
+    pss, whole = belonging.divided(size, population.runs, (mapped, share), (held, share + 1))
+    return Charges.split(pss, whole)
 
 
 RULE = Rule(
