@@ -23,7 +23,7 @@ from magmem_widgets.theme import ASSETS, style
 __all__ = ["Explorer", "SceneView"]
 
 
-class SceneView(anywidget.AnyWidget):  # type: ignore[misc] # traitlets' base is untyped
+class SceneView(anywidget.AnyWidget):
     """The view of a scene; what is clicked comes back as a message ``{"act": name}``."""
 
     _esm = (ASSETS / "scene.js").read_text(encoding="utf-8")
@@ -45,11 +45,15 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(layout=Layout(width="100%"), **traits)
-        self.view = SceneView()
+        self.view = self.make_view()
         self.children = [*self.controls(), self.view]
         self.view.on_msg(self._message)
         self.observe(self._changed, names=list(self.watched))
         self.refresh()
+
+    def make_view(self) -> Any:
+        """The view below the controls."""
+        return SceneView()
 
     def controls(self) -> list[Widget]:
         """The ipywidgets above the view, linked to traits; at most seven."""
