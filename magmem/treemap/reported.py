@@ -106,8 +106,10 @@ class Reported:
 def _resident(facts: Facts) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Resident bytes of each task: as reported, else the sum over its mappings; and where known."""
     told = facts.snap.tasks["reported_resident_bytes"]
-    rows, mapper = facts.mappings()
-    mapped = facts.snap.regions["reported_resident_bytes"].iloc[facts.view.region[rows]]
+    regions = facts.snap.regions[(facts.snap.regions["kind"] == "mapping").to_numpy()]
+    mapper = facts.process_of_aspace[regions["aspace"].to_numpy()]
+    mapped = regions["reported_resident_bytes"][mapper >= 0]
+    mapper = mapper[mapper >= 0]
     summed = np.zeros(len(told), np.int64)
     np.add.at(summed, mapper, integers(mapped))
     known = np.zeros(len(told), dtype=bool)

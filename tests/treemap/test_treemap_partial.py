@@ -122,6 +122,24 @@ def test_older_ps_is_drawn_by_resident_bytes() -> None:
     assert any("count a shared page in full" in remark for remark in treemap.remarks)
 
 
+def test_vmaps_alone_is_drawn_by_what_its_mappings_hold() -> None:
+    """A `vmaps` listing without VMOs still tells how much its process has resident."""
+    snap = Snapshot.of(
+        {
+            "tasks": {"koid": [9], "kind": ["process"]},
+            "aspaces": {"kind": ["user"], "process_koid": [9]},
+            "regions": {
+                "aspace": [0, 0, 0],
+                "depth": [0, 1, 1],
+                "kind": ["vmar", "mapping", "mapping"],
+                "reported_resident_bytes": [None, 3 * PAGE, 4 * PAGE],
+            },
+        },
+        coverage={"processes": "partial", "mappings": "partial"},
+    )
+    assert sizes(magmem.treemap(snap).tree.find(9)) == {"Resident": 7 * PAGE}
+
+
 def test_one_process_of_many_leaves_others_unnamed() -> None:
     """A capture of one process shows its part; the rest of a shared VMO is others'."""
     snap = Snapshot.of(
