@@ -50,7 +50,7 @@ class Plain:
 def run(seed: int, steps: int) -> None:
     """One run; a failure carries a note with seed, step and operation."""
     choice = Plain(seed)
-    twins = Twins(seed, 20 + choice.below(200), 110 + choice.below(300))
+    twins = Twins(seed, 20 + choice.below(60), 70 + choice.below(150))
     step, name = 0, "begin"
     try:
         begin(twins, choice)

@@ -44,8 +44,8 @@ class TwoMachines(RuleBasedStateMachine):
     @initialize(
         data=st.data(),
         seed=st.integers(0, 1 << 20),
-        low=st.integers(20, 200),
-        high=st.integers(110, 400),
+        low=st.integers(20, 80),
+        high=st.integers(70, 220),
     )
     def boot(self, data: st.DataObject, seed: int, low: int, high: int) -> None:
         """Two arenas of which the one that lies higher is used first; memory runs out soon."""

@@ -17,6 +17,7 @@ __all__ = [
     "heap_used_bytes",
     "mappings_of",
     "page_states",
+    "reported_pss",
     "share_count",
     "sharers",
     "table_pages_total",
@@ -77,6 +78,20 @@ def exact_shares(state: State) -> dict[int | None, Fraction]:
         for aspace in aspaces or (None,):
             shares[aspace] += Fraction(PAGE, max(1, len(aspaces)))
     return shares
+
+
+def reported_pss(state: State, process: int) -> int:
+    """PSS as magenta-2017 sums it up, mapping by mapping; 0 for a process that does not run."""
+    if state.processes[process].state != "running":
+        return 0
+    total = 0
+    for mapping in state.mappings.values():
+        if state.vmars[mapping.vmar].aspace == state.processes[process].aspace:
+            vmo = state.vmos[mapping.vmo]
+            first, pages = mapping.vmo_offset_pages, mapping.size_bytes // PAGE
+            committed = sum(first <= page < first + pages for page in vmo.pages) * PAGE
+            total += committed // share_count(state, vmo.serial)
+    return total
 
 
 def table_pages_total(state: State) -> int:

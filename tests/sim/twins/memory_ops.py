@@ -15,7 +15,7 @@ from magmem.errors import AccessDenied, InvalidArgs
 __all__ = ["OPERATIONS"]
 
 RIGHT_OF = {"r": 4, "w": 8, "x": 16}
-PERMS = ("rw", "rw", "rw", "r", "rx", "rwx", "x", "", "w")
+PERMS = ("rw", "rw", "rw", "rw", "r", "rx", "rwx", "x", "", "w")
 PLACES = tuple(page * PAGE for page in range(0, 40, 3))
 LENGTHS = (1, 4096, 8192, 10000, 5 * 4096, 16 * 4096)
 
@@ -48,7 +48,8 @@ def map_vmo(twins: Twins, choice: Choice) -> None:
     item, region = twins.model.handles[handle], twins.model.vmars[vmar]
     perms = choice.of(PERMS)
     vmo_offset = choice.of((0, 0, 0, 4096, 8192, 100, 1 << 30))
-    length = choice.of((*LENGTHS, 0, 1 << 48))
+    size = twins.model.vmos[item.target].size_bytes
+    length = choice.of((*LENGTHS, *(size,) * 6, 0, 1 << 48)) if size < 1 << 32 else PAGE
     ends = [node.end - region.base for node in vmars.children(twins.model, vmar)]
     offset = choice.of((None, *PLACES, *ends, *ends, 100, region.size_bytes - PAGE))
     overwrite, compact = choice.of((False, False, True)), choice.of((False, True))
@@ -125,6 +126,12 @@ def _range(twins: Twins, choice: Choice, vmar: int) -> tuple[int, int]:
     nodes = vmars.children(twins.model, vmar)
     starts = [region.base, *(node.base for node in nodes), *(node.end for node in nodes)]
     address = choice.of(starts) + choice.of((0, 0, 0, PAGE, 2 * PAGE, -PAGE, 1))
+    if nodes and choice.below(3):
+        # Inside one of them: from its first page or a later one, to its end or before.
+        node = choice.of(nodes)
+        pages = node.size_bytes // PAGE
+        skip = choice.below(pages)
+        return node.base + skip * PAGE, (1 + choice.below(pages - skip)) * PAGE
     sizes = [node.size_bytes for node in nodes]
     return max(0, address), choice.of((*LENGTHS, 0, *sizes, *sizes, region.size_bytes))
 
@@ -149,7 +156,7 @@ def protect(twins: Twins, choice: Choice) -> None:
         return
     vmar = choice.of(inside)
     address, length = _range(twins, choice, vmar)
-    perms = choice.of(PERMS)
+    perms = choice.of((*PERMS, "r", "r", "rw"))
     twins.do(
         lambda: twins[vmar].protect(address, length, perms),
         lambda state, _: vmars.protect(state, vmar, address, length, frozenset(perms)),
@@ -186,6 +193,8 @@ def access(twins: Twins, choice: Choice) -> None:
     places = (0, 0, PAGE, 5000, node.size_bytes - PAGE, node.size_bytes - 1, -1)
     address = node.base + choice.of(places)
     length = choice.of((0, 1, 1, 3, PAGE, 10000, node.size_bytes, 24 * PAGE))
+    if node.base <= address < node.end and choice.below(4):
+        length = min(length, node.end - address)
     what = choice.of(("read", "write", "write", "touch read", "touch write", "touch execute"))
     data = some_bytes(choice, length) if what == "write" else b""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from sim.model import tasks, vmos
+from sim.model import figures, tasks, vmos
 from sim.model.state import PAGE, State, refuse
 from sim.twins.driver import Choice, Twins, need
 from sim.twins.rights import ALL_RIGHTS, DUPLICATE, GET, READ, SET, WRITE
@@ -13,10 +13,10 @@ from sim.twins.rights import ALL_RIGHTS, DUPLICATE, GET, READ, SET, WRITE
 from magmem.errors import InvalidArgs
 from magmem.sim import MAX_VMO_BYTES
 
-__all__ = ["OPERATIONS", "living", "some_bytes", "some_handle"]
+__all__ = ["OPERATIONS", "living", "some_bytes", "some_handle", "some_range"]
 
-SIZES = (0, 1, 4095, 4096, 4097, 8192, 3 * 4096, 20000, 10 * 4096, 16 * 4096, 40 * 4096 + 7)
-OFFSETS = (0, 0, 1, 100, 4095, 4096, 8192, 8192, 12289, 5 * 4096, 16 * 4096, 1 << 40)
+SIZES = (0, 1, 4096, 4097, 8192, *(n * 4096 for n in (3, 6, 10, 16, 30)), 20000, 40 * 4096 + 7)
+OFFSETS = (0, 0, 1, 100, 4095, 4096, 8192, 8192, 12289, 5 * 4096, 16 * 4096, (1 << 40) + 4096)
 LENGTHS = (0, 1, 10, 4096, 4097, 8192, 3 * 4096, 30000, 16 * 4096)
 BOUND_PAGES = 12
 """What making an object may ask for beyond what it takes."""
@@ -40,6 +40,16 @@ def some_bytes(choice: Choice, length: int) -> bytes:
     """Bytes that differ from page to page."""
     seed = choice.below(251)
     return bytes((seed + at // 1000 + at) % 251 for at in range(length))
+
+
+def some_range(twins: Twins, choice: Choice, vmo: int) -> tuple[int, int]:
+    """Offset and length of a range of a VMO, three times out of four inside it."""
+    offset, length = choice.of(OFFSETS), choice.of(LENGTHS)
+    size = twins.model.vmos[vmo].size_bytes
+    if choice.below(4):
+        offset %= size + 1
+        length = min(length, size - offset)
+    return offset, length
 
 
 def create_vmo(twins: Twins, choice: Choice) -> None:
@@ -104,9 +114,16 @@ def vmo_range(twins: Twins, choice: Choice) -> None:
         return
     vmo = twins.model.handles[handle].target
     what, rights = choice.of(
-        (("commit", WRITE), ("commit", WRITE), ("decommit", WRITE), ("pin", READ), ("unpin", READ))
+        (
+            ("commit", WRITE),
+            ("commit", WRITE),
+            ("commit", WRITE),
+            ("decommit", WRITE),
+            ("pin", READ),
+            ("unpin", READ),
+        )
     )
-    offset, length = choice.of(OFFSETS), choice.of(LENGTHS)
+    offset, length = some_range(twins, choice, vmo)
 
     def predict(state: State, _: Any) -> Any:
         need(state, handle, rights)
@@ -122,7 +139,7 @@ def vmo_read(twins: Twins, choice: Choice) -> None:
     if handle is None:
         return
     vmo = twins.model.handles[handle].target
-    offset, length = choice.of(OFFSETS), choice.of(LENGTHS)
+    offset, length = some_range(twins, choice, vmo)
 
     def predict(state: State, _: Any) -> bytes:
         need(state, handle, READ)
@@ -138,7 +155,8 @@ def vmo_write(twins: Twins, choice: Choice) -> None:
     if handle is None:
         return
     vmo = twins.model.handles[handle].target
-    offset, data = choice.of(OFFSETS), some_bytes(choice, choice.of(LENGTHS))
+    offset, length = some_range(twins, choice, vmo)
+    data = some_bytes(choice, length)
 
     def predict(state: State, _: Any) -> int:
         need(state, handle, WRITE)
@@ -188,7 +206,7 @@ def lookup(twins: Twins, choice: Choice) -> None:
     if handle is None:
         return
     vmo = twins.model.handles[handle].target
-    offset, length = choice.of(OFFSETS), choice.of(LENGTHS)
+    offset, length = some_range(twins, choice, vmo)
 
     def predict(state: State, _: Any) -> list[tuple[int, int, int]]:
         need(state, handle, READ)
@@ -253,7 +271,7 @@ def kernel_use(twins: Twins, choice: Choice) -> None:
         return
     vmo = choice.of(mine)
     what = choice.of(("commit", "write", "release"))
-    offset, length = choice.of(OFFSETS), choice.of(LENGTHS)
+    offset, length = some_range(twins, choice, vmo)
     kernel, twin = twins.machine.kernel, twins[vmo]
     data = some_bytes(choice, length)
 
@@ -272,6 +290,33 @@ def kernel_use(twins: Twins, choice: Choice) -> None:
     }
     done = twins.do(acts[what], predict)
     assert done is None or what != "commit" or done[0] == done[1]
+
+
+def hog(twins: Twins, choice: Choice) -> None:
+    """Let memory run short: the kernel commits nearly all there is, or gives it back."""
+    model, kernel = twins.model, twins.machine.kernel
+    hogs = [v.serial for v in model.vmos.values() if v.name == "hog" and v.kernel_references]
+    if hogs:
+        vmo, twin = hogs[0], twins[hogs[0]]
+
+        def release(state: State, _: Any) -> None:
+            state.vmos[vmo].kernel_references -= 1
+            vmos.sweep(state)
+
+        twins.do(lambda: kernel.release(twin), release)
+        return
+    pages = max(0, figures.free_pages(model) - choice.below(14))
+
+    def create(state: State, _: Any) -> int:
+        made = vmos.create(state, pages * PAGE, "hog", max_bytes=MAX_VMO_BYTES)
+        state.vmos[made].kernel_references = 1
+        return made
+
+    done = twins.do(lambda: kernel.create_vmo(pages * PAGE, "hog"), create)
+    if done:
+        twin, vmo = done
+        twins.twins[vmo] = twin
+        twins.do(lambda: kernel.commit(twin), lambda s, _: vmos.commit(s, vmo, 0, pages * PAGE))
 
 
 def _adopt(twins: Twins, made: tuple[Any, tuple[int, int]] | None) -> None:
@@ -293,4 +338,5 @@ OPERATIONS = (
     set_name,
     kernel_vmo,
     kernel_use,
+    hog,
 )

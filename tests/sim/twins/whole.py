@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim.model import figures
 from sim.twins.driver import Twins
 
+from magmem.accounting.kernel import view_of
 from magmem.accounting.ledger import ledger
 from magmem.sim import Machine
 
@@ -12,11 +13,17 @@ __all__ = ["check_accounts", "check_replay"]
 
 
 def check_accounts(twins: Twins) -> None:
-    """The snapshot holds the model's entries; the ledger on it gives the model's exact shares."""
+    """The snapshot holds the model's entries; the ledger on it gives the model's shares."""
     model, snap = twins.model, twins.machine.snapshot()
     installed = sum(len(mapping.entries) for mapping in model.mappings.values())
     assert snap.entries["page_count"].sum() == installed
     assert snap.pages["page_count"].sum() == sum(len(vmo.pages) for vmo in model.vmos.values())
+    view = view_of(snap)
+    serial_of = {twins[serial].id: serial for serial in model.vmos}
+    serials = [serial_of[name] for name in snap.vmos["id"]]
+    assert view.share_count.tolist() == [figures.share_count(model, vmo) for vmo in serials]
+    assert view.num_mappings.tolist() == [len(figures.mappings_of(model, vmo)) for vmo in serials]
+    assert view.num_children.tolist() == [figures.children(model, vmo) for vmo in serials]
     book = ledger(snap)
     assert book.unexplained_bytes == 0
     shares = figures.exact_shares(model)
@@ -24,6 +31,10 @@ def check_accounts(twins: Twins) -> None:
         twins[serial].koid: shares[process.aspace] if process.aspace is not None else 0
         for serial, process in model.processes.items()
     }
+    reported = {
+        twins[serial].koid: figures.reported_pss(model, serial) for serial in model.processes
+    }
+    assert dict(zip(book.df["koid"], book.df["reported_bytes"], strict=True)) == reported
     shown = dict(zip(book.df["koid"], book.df["exact_bytes"], strict=True))
     assert shown == expected, "exact PSS"
     # Σ alloc = Σ_process PSS(exact) + kernel-mapped share + handle-only + kernel-only
