@@ -56,7 +56,8 @@ def fresh_boot(memory: int | str = "2G", seed: int = 0) -> Machine:
     load_file(devmgr, program, 96 * K, 8 * K, 24 * K)
     load_file(devmgr, libc, 608 * K, 16 * K, 16 * K)
     use_heap(devmgr, "2M", 880 * K)
-    jobs = {name: machine.root_job.create_job(name) for name, *_ in BOOT_PROCESSES}
+    job_names = dict.fromkeys(job for job, *_ in BOOT_PROCESSES)
+    jobs = {name: machine.root_job.create_job(name) for name in job_names}
     for number, (job, name, heap_kib) in enumerate(BOOT_PROCESSES):
         process = jobs[job].spawn(name)
         devmgr.open(process)
