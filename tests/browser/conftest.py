@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from support.lab import Lab, running_lab
 
 SCREENSHOTS = Path(__file__).parent.parent.parent / "screenshots"
 QUIET = (
@@ -58,3 +59,10 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
         name = re.sub(r"[^\w.-]+", "-", request.node.name)
         fresh.screenshot(path=SCREENSHOTS / f"{name}.png")
     context.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all explorers."""
+    with running_lab(tmp_path_factory.mktemp("explorers")) as running:
+        yield running

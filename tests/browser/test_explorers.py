@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import nbformat
 import pytest
-from nbformat import v4
 from playwright.sync_api import Page
-from support.lab import Lab, open_notebook, outputs, run_all, running_lab
+from support.lab import Lab, show, summary
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One JupyterLab for all explorers."""
-    with running_lab(tmp_path_factory.mktemp("explorers")) as running:
-        yield running
-
-
-def show(page: Page, lab: Lab, name: str, *cells: str) -> None:
-    """Open and run a notebook with these cells."""
-    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
-    nbformat.write(notebook, lab.folder / "notebooks" / f"{name}.ipynb")
-    open_notebook(page, lab, f"{name}.ipynb")
-    run_all(page)
-    page.wait_for_selector(".mx-explorer svg g")
-
-
-def summary(page: Page) -> str:
-    """Run the last cell again, which prints the summary, and read it."""
-    page.evaluate(
-        "async () => { const panel = window.jupyterapp.shell.currentWidget;"
-        " panel.content.activeCellIndex = panel.content.widgets.length - 1;"
-        " await window.jupyterapp.commands.execute('notebook:run-cell'); }"
-    )
-    page.wait_for_timeout(300)
-    return "".join(outputs(page)[-1]["text"])
 
 
 def test_pss_explorer_by_mouse_and_keyboard(page: Page, lab: Lab) -> None:

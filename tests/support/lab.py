@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import nbformat
+from nbformat import v4
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent.parent
@@ -125,3 +127,24 @@ def model(page: Page) -> dict[str, Any]:
 def outputs(page: Page) -> list[dict[str, Any]]:
     """Every output of the open notebook, in order."""
     return [output for cell in model(page)["cells"] for output in cell.get("outputs", [])]
+
+
+def show(page: Page, lab: Lab, name: str, *cells: str, ready: str = ".mx-explorer svg g") -> None:
+    """Open and run a notebook with these cells; wait until `ready` is on screen."""
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
+    nbformat.write(notebook, lab.folder / "notebooks" / f"{name}.ipynb")
+    open_notebook(page, lab, f"{name}.ipynb")
+    run_all(page)
+    page.wait_for_selector(ready)
+
+
+def summary(page: Page) -> str:
+    """Run the last cell again, which prints the summary, and read it."""
+    page.evaluate(
+        "async () => { const panel = window.jupyterapp.shell.currentWidget;"
+        " panel.content.activeCellIndex = panel.content.widgets.length - 1;"
+        " await window.jupyterapp.commands.execute('notebook:run-cell'); }"
+    )
+    page.wait_for_timeout(300)
+    return "".join(outputs(page)[-1]["text"])

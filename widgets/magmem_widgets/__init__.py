@@ -8,6 +8,15 @@ State is in traits, so that a notebook can set it; ``summary()`` says in words w
 """
 
 from magmem_widgets.explorer import Explorer, SceneView
+from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.pss import PssExplorer
+from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
-__all__ = ["Explorer", "PssExplorer", "SceneView"]
+__all__ = [
+    "Explorer",
+    "HiddenVmoExplorer",
+    "PssExplorer",
+    "SceneView",
+    "TreemapExplorer",
+    "TreemapView",
+]

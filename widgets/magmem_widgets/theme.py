@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from magmem.treemap.bundle import theme_rules
+from magmem.treemap import bundle
 from magmem.treemap.palette import TINTS
 
-__all__ = ["ASSETS", "style"]
+__all__ = ["ASSETS", "style", "treemap_style"]
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -24,4 +24,10 @@ def style() -> str:
         f".mx-dot.mx-pattern-{name} {{ fill: var(--mm-pattern-{name}); }}\n"
         for name in TINTS
     )
-    return theme_rules(".mx-explorer") + tints + (ASSETS / "scene.css").read_text(encoding="utf-8")
+    scene = (ASSETS / "scene.css").read_text(encoding="utf-8")
+    return bundle.theme_rules(".mx-explorer") + tints + scene
+
+
+def treemap_style() -> str:
+    """The style of ``mem.html``, and of the message above it."""
+    return bundle.style() + (ASSETS / "treemap.css").read_text(encoding="utf-8")
