@@ -29,6 +29,10 @@ MAGICS = {
     "kstats": "magmem.cli.guide:KSTATS",
     "memgraph": "magmem.cli.guide:MEMGRAPH",
     "k": "magmem.cli.kernel:console",
+    "account": "magmem.cli.accounting:ACCOUNT",
+    "compare": "magmem.cli.accounting:COMPARE",
+    "ledger": "magmem.cli.accounting:LEDGER",
+    "hidden": "magmem.cli.accounting:HIDDEN",
     "vmm": "magmem.cli.kernel:vmm_group",
     "pmm": "magmem.cli.kernel:pmm_group",
 }

@@ -1,0 +1,96 @@
+"""The accounting commands: rules side by side, the ledger, hidden memory, one VMO, one page."""
+
+from __future__ import annotations
+
+import click
+
+from magmem.cli.tool import KoidOr, Tool, shell_command
+
+__all__ = ["TOOLS", "account", "compare", "hidden", "ledger", "page", "vmo"]
+
+RULES = ("magenta-2017", "exact", "linux", "memory_monitor", "rfc-0254", "treemap-2017")
+
+ACCOUNT = Tool(
+    name="account",
+    function="account",
+    help="""What is each process charged by one rule?
+
+    magenta-2017 is what ps reports, exact looks at every page, the others are rules of other tools
+    and times.
+    """,
+    examples=(
+        ("", "by the exact rule"),
+        ("--rule rfc-0254", "by the rule of 2024"),
+    ),
+    params=lambda: [
+        click.Option(
+            ["--rule"],
+            type=click.Choice(RULES),
+            default="exact",
+            show_default=True,
+            help="Whose rule.",
+        )
+    ],
+)
+
+COMPARE = Tool(
+    name="compare",
+    function="compare",
+    help="""What is each process charged by every rule, one column a rule?
+
+    A column of ? is a rule that this capture does not know enough for.
+    """,
+    examples=(("", "all rules side by side"),),
+)
+
+LEDGER = Tool(
+    name="ledger",
+    function="ledger",
+    help="""Every byte between what ps reports and physical memory, by name.
+
+    The first table goes from each process's reported PSS to its exact one. The second goes from
+    their sum over hidden memory and the kernel's own to the physical total: 0 unexplained.
+    """,
+    examples=(("", "the whole ledger"), ("--json", "with exact fractions, for programs")),
+)
+
+HIDDEN = Tool(
+    name="hidden",
+    function="hidden",
+    help="""Which memory does no process's mapping show, and why?
+
+    Held only by a handle, mapped only by the kernel, known to the kernel alone, shadowed by copies,
+    or the part of a mapped VMO that nobody maps.
+    """,
+    examples=(("", "every VMO with hidden pages"),),
+)
+
+VMO = Tool(
+    name="vmo",
+    function="vmo",
+    help="""Who reaches one VMO, and as how much does each tool count it?
+
+    KOID is what vmos shows.
+    """,
+    examples=(("1030", "VMO 1030"),),
+    params=lambda: [click.Argument(["koid"], type=KoidOr())],
+)
+
+PAGE = Tool(
+    name="page",
+    function="page",
+    help="""Who sees one page: through which mappings and clones, and what does each pay?
+
+    KOID is the VMO, INDEX the number of the page in it, from 0.
+    """,
+    examples=(("1030 2", "the third page of VMO 1030"),),
+    params=lambda: [
+        click.Argument(["vmo"], type=KoidOr(), metavar="KOID"),
+        click.Argument(["index"], type=click.IntRange(min=0)),
+    ],
+)
+
+TOOLS = (ACCOUNT, COMPARE, LEDGER, HIDDEN, VMO, PAGE)
+"""Every tool of this module."""
+
+account, compare, ledger, hidden, vmo, page = map(shell_command, TOOLS)
