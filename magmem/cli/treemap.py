@@ -63,7 +63,8 @@ def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, ru
         form = "png" if output.lower().endswith(".png") else "html"
     _put(made, output, form)
     where = "the treemap" if output == "-" else output
-    click.echo(f"{where}: {made.total_text} in {made.tiles:,} tiles", err=True)
+    tiles = "1 tile" if made.tiles == 1 else f"{made.tiles:,} tiles"
+    click.echo(f"{where}: {made.total_text} in {tiles}", err=True)
     for remark in made.remarks:
         click.echo(f"treemap: {remark}", err=True)
     return 0

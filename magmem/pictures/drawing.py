@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from magmem.treemap.palette import DARK, LIGHT, TINTS, Theme, text_on
-from magmem.treemap.sheet import Still
+from magmem.palette import DARK, LIGHT, TINTS, Theme, text_on
+from magmem.still import Still
 
 if TYPE_CHECKING:
     from magmem.pictures.pages import PagePicture, PageRun, VmoRow

@@ -2,7 +2,7 @@
 
 The view is written as small ES modules in ``assets/``. A page, or a widget that takes its module as
 text, needs one: `script` lays them end to end without their import lines. `style` puts the themes
-and tints of `magmem.treemap.palette` before the style sheet, so colours are written down once.
+and tints of `magmem.palette` before the style sheet, so colours are written down once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from magmem.treemap.palette import DARK, LIGHT, TINTS, Theme, text_on
+from magmem.palette import DARK, LIGHT, TINTS, Theme, text_on
 
 __all__ = ["MODULES", "script", "style", "theme_rules"]
 

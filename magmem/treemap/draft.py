@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from magmem.palette import TINTS
 from magmem.treemap.numbers import Ints, Numbers, scale_exactly, sum_exactly
-from magmem.treemap.palette import TINTS
 from magmem.treemap.tree import KINDS, NO_KOID, Tree
 
 __all__ = ["Draft"]

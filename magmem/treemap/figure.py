@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from magmem.palette import LIGHT, TINTS, text_on
 from magmem.sizes import format_size
+from magmem.still import Still
 from magmem.treemap.layout import Frame, Rect, Tile, plan
 from magmem.treemap.numbers import Ints
-from magmem.treemap.palette import LIGHT, TINTS, text_on
-from magmem.treemap.sheet import Sheet, Still, fitted, width_of, wrapped
+from magmem.treemap.sheet import Sheet, fitted, width_of, wrapped
 from magmem.treemap.text import task_label
 from magmem.treemap.tree import KINDS, Node, Tree
 

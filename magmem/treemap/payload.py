@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from magmem.treemap.palette import TINTS
+from magmem.palette import TINTS
 from magmem.treemap.tree import KINDS, NO_KOID
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from magmem.palette import TINTS
 from magmem.treemap.numbers import Ints, Numbers
-from magmem.treemap.palette import TINTS
 
 __all__ = ["GROUPS", "HANDLE", "NOBODY", "PRIVATE", "SHARED", "Bools", "Rows", "tint_code"]
 

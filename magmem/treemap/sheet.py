@@ -6,32 +6,22 @@ warns of nothing.
 
 from __future__ import annotations
 
-import io
 from functools import cache, lru_cache
 from typing import Any, Final
 
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
+from magmem.palette import LIGHT, TINTS, text_on
+from magmem.still import Still
 from magmem.treemap.layout import Rect
-from magmem.treemap.palette import LIGHT, TINTS, text_on
 
-__all__ = ["Sheet", "Still"]
+__all__ = ["Sheet"]
 
 _FONT: Final = "DejaVu Sans"
 _HATCHES: Final = {"hatch": "/////", "dots": "....."}
 _DOTS_PER_INCH: Final = 150
-
-
-class Still(Figure):
-    """A figure that shows itself in a notebook, whether or not pyplot was imported."""
-
-    def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        self.savefig(file, format="png")
-        return file.getvalue()
 
 
 class Sheet:

@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from magmem.palette import TINTS
 from magmem.treemap.numbers import Ints, Numbers, exact
-from magmem.treemap.palette import TINTS
 
 __all__ = ["KINDS", "NO_KOID", "Node", "Tree"]
 
@@ -41,7 +41,7 @@ class Tree:
     first_child, child_count : int64 array
         Where a node's children stand.
     kind, tint : int64 array
-        Codes into `KINDS` and the tints of `magmem.treemap.palette`; tint -1 takes the colours of
+        Codes into `KINDS` and the tints of `magmem.palette`; tint -1 takes the colours of
         what is inside.
     name : int64 array
         Codes into `names`.

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from magmem.treemap.bundle import style
-from magmem.treemap.palette import DARK, LIGHT, TINTS, contrast, text_on
+from magmem.palette import DARK, LIGHT, TINTS, contrast, text_on
 
 THEMES = {"light": LIGHT, "dark": DARK}
 PATTERN_STRENGTH = 0.3

@@ -260,7 +260,7 @@ def test_a_machine_has_a_snapshot() -> None:
 
 def test_the_package_can_be_called_too() -> None:
     """`magmem.treemap` is the function, also after a module of the package was imported."""
-    import magmem.treemap.palette
+    import magmem.palette
 
     assert isinstance(magmem.treemap(machine({"v": Vmo(1)}, {"a": ["v"]})), Treemap)
     from magmem.treemap import treemap

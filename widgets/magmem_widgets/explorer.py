@@ -16,7 +16,7 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget
 
 from magmem.errors import MagmemError
-from magmem.treemap.sheet import Still
+from magmem.still import Still
 from magmem_widgets.scene import Scene
 from magmem_widgets.theme import ASSETS, style
 

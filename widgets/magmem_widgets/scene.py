@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from matplotlib.patches import Rectangle
 
-from magmem.treemap.palette import DARK, LIGHT, TINTS, text_on
-from magmem.treemap.sheet import Still
+from magmem.palette import DARK, LIGHT, TINTS, text_on
+from magmem.still import Still
 
 __all__ = ["Anchor", "Mark", "Scene"]
 

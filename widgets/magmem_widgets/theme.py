@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from magmem.palette import TINTS
 from magmem.treemap import bundle
-from magmem.treemap.palette import TINTS
 
 __all__ = ["ASSETS", "style", "treemap_style"]
 
