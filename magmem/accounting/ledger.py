@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from magmem.accounting.rules import magenta_2017
 from magmem.accounting.runs import Ints
 from magmem.accounting.statement import Statement, statement_of
 from magmem.snapshot.source import Source, snapshot_of
+
+if TYPE_CHECKING:
+    from magmem.still import Still
 
 __all__ = ["Ledger", "ledger"]
 
@@ -85,6 +88,12 @@ class Ledger(Report):
                 "is_sum": [line.is_sum for line in lines],
             }
         )
+
+    def figure(self, *, dark: bool = False) -> Still:
+        """The whole machine as a waterfall, from the reported PSS to physical memory."""
+        from magmem.accounting.waterfall import draw
+
+        return draw(self.statement, _name(self._attribution), dark=dark)
 
     def _frame(self) -> pd.DataFrame:
         population = self._attribution.population
