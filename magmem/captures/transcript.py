@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from magmem.captures.facts.assemble import assemble, notes_frame
-from magmem.captures.facts.loose import Bundle
+from magmem.captures.facts.loose import Bundle, concat
+from magmem.captures.facts.tasks import named_processes
 from magmem.captures.transcripts import READERS, Reader, Session
 from magmem.captures.transcripts.commands import command_of
 from magmem.captures.transcripts.lines import (
@@ -66,33 +67,51 @@ def read_transcript(text: str, source: str) -> Snapshot:
 
 
 def _read_lines(lines: list[str], session: Session, readers: list[Reader]) -> list[int]:
-    """Give each line to the dump it is of; returns the numbers of the rest."""
-    active: Reader | None = None
+    """Give each line to the dump it is of; returns the numbers of the rest.
+
+    Dumps may be open side by side, the last used first: a kernel log interrupts other output.
+    """
+    open_dumps: list[Reader] = []
     noise: list[int] = []
     for number, raw in enumerate(lines, 1):
         line = unprefixed(raw) if raw[:1] in ("[", "]") else raw
-        if active is not None and active.origin is not None and _takes(active, line, number):
+        taker = _taker(open_dumps, line, number)
+        if taker is not None:
+            if open_dumps[0] is not taker:
+                open_dumps.remove(taker)
+                open_dumps.insert(0, taker)
+            if taker.origin is None:
+                open_dumps.remove(taker)
             continue
         if is_silent(line):
             continue
         if is_elision(line):
-            if active is not None and active.origin is not None:
-                active.elide(number)
+            if open_dumps:
+                open_dumps[0].elide(number)
             continue
         command = command_of(line)
         if command is not None:
-            if active is not None:
-                active.close()
+            for reader in open_dumps:
+                reader.close()
+            open_dumps.clear()
             session.command = command
             continue
         opener = _opener(readers, line, number)
         if opener is None:
             noise.append(number)
         else:
-            if active is not None and active is not opener:
-                active.close()
-            active = opener
+            if opener in open_dumps:
+                open_dumps.remove(opener)
+            open_dumps.insert(0, opener)
     return noise
+
+
+def _taker(open_dumps: list[Reader], line: str, number: int) -> Reader | None:
+    """The open dump that the line is of."""
+    for reader in open_dumps:
+        if _takes(reader, line, number):
+            return reader
+    return None
 
 
 def _takes(reader: Reader, line: str, number: int) -> bool:
@@ -148,11 +167,13 @@ def _snapshot(session: Session, bundles: list[Bundle]) -> Snapshot:
 def _sources(session: Session, bundles: list[Bundle]) -> pd.DataFrame:
     """A row for each dump, with the tables that have rows of it."""
     filled: list[list[str]] = [[] for _ in session.origins]
+    empty = np.zeros(0, np.int64)
+    # Address spaces and handles tell that their process exists.
+    bundles = [*bundles, *(named_processes(concat([bundle])) for bundle in bundles)]
     for name in TABLES:
         told = [bundle[name].origin for bundle in bundles if name in bundle]
-        if told:
-            for at in np.unique(np.concatenate(told)).tolist():
-                filled[at].append(name)
+        for at in np.unique(np.concatenate([empty, *told])).tolist():
+            filled[at].append(name)
     origins = session.origins
     return TABLES["sources"].frame(
         {

@@ -153,6 +153,23 @@ def test_fewer_dumps_are_enough(described: Described, dumps: dict[str, str]) -> 
     assert snap.coverage["jobs"] == snap.coverage["handles"] == "absent"
 
 
+def test_dumps_that_interrupt_each_other_are_told_apart(
+    described: Described, dumps: dict[str, str]
+) -> None:
+    """The kernel's log cuts into what a program prints: each line still goes to its own dump."""
+    kernel = [f"[00010.000] 00000.00000> {line}" for line in dumps["k zx asd kernel"].splitlines()]
+    rows = dumps["ps -T"].splitlines()
+    mixed = [line for pair in zip(rows, kernel, strict=False) for line in pair]
+    mixed += rows[len(kernel) :] + kernel[len(rows) :]
+    snap = read_transcript("\n".join(mixed), "console.txt")
+    assert list(snap.sources["dump"]) == ["ps", "asd"]
+    tree = [koid for kind, koid, _ in described.tree() if kind == "process"]
+    assert list(snap.processes["koid"]) == tree
+    assert len(snap.regions) == len(described.regions(described.raw["kernel_aspace"]))
+    assert snap.knows("jobs", "processes", "threads", "kernel mappings")
+    assert not len(snap.notes)
+
+
 def test_vmaps_and_vmos_of_a_process_meet(described: Described, dumps: dict[str, str]) -> None:
     """A mapping told by vmaps and again by vmos is one mapping, its VMO without koid one VMO."""
     text = session(dumps, ["vmos 1056", "vmaps 1056", "k zx vmos 1056"], seed=2, noise=0)

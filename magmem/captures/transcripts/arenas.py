@@ -56,6 +56,8 @@ class ArenasReader(Reader):
         assert self.origin is not None  # noqa: S101
         if (arena := _ARENA.fullmatch(line)) is not None:
             self._begin_arena(arena, number)
+        elif len(self.addrs) == self.first_row:
+            raise self.session.error(number, "an arena with name, base, size and flags", line)
         elif (pages := _ARRAY.fullmatch(line)) is not None:
             addr = self.address(pages[1], number, "an address")
             self.free_counts[-1] = self.count(pages[2], number, "a count of pages")
@@ -101,22 +103,20 @@ class ArenasReader(Reader):
             raise self.session.error(number, "each page state once in an arena", state[1])
         self.pages[state[1]][-1] = count
 
-    def _check_sum(self) -> bool:
+    def _check_sum(self) -> None:
         held = [pages[-1] for pages in self.pages.values()]
-        if min(held) < 0:
-            return False
-        if sum(held) * PAGE_BYTES != self.sizes[-1]:
+        if min(held) >= 0 and sum(held) * PAGE_BYTES != self.sizes[-1]:
             message = (
                 f"the pages of arena '{self.arena_names[-1]}' are {sum(held) * PAGE_BYTES} bytes, "
                 f"its size is {self.sizes[-1]}"
             )
             self.session.note("contradiction", self.lines[-1], message)
-        return True
 
     def end(self) -> None:
         """Complete if every arena has all its page states."""
-        self._check_sum()
         rows = range(self.first_row, len(self.addrs))
+        if rows:
+            self._check_sum()
         self.covers("arenas", whole=all(p[row] >= 0 for p in self.pages.values() for row in rows))
 
     def bundle(self) -> Bundle:

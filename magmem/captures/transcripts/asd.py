@@ -82,6 +82,7 @@ class AsdReader(Reader):
         self.begin("vmm aspaces" if everything else "asd", number)
         self.everything = everything
         self.first_aspace = len(self.aspace_dumps)
+        self.above: list[tuple[int, int, int]] = []
         self.rooted = self.under_map = False
         return self.take(line, number)
 
@@ -149,6 +150,8 @@ class AsdReader(Reader):
         # The address space stands at 0, its root VMAR two blanks deeper at depth 0.
         indent = len(row[1])
         above = self.above
+        if not above:
+            raise self.session.error(number, "an address space before its regions", row[0])
         while len(above) > 1 and above[-1][0] >= indent:
             above.pop()
         if not above[-1][1] <= base <= base + size <= above[-1][2]:
@@ -264,8 +267,9 @@ class AsdReader(Reader):
 
     def end(self) -> None:
         """Every address space, if the command asked for all; else those shown."""
-        self._end_aspace()
         rows = range(self.first_aspace, len(self.aspace_dumps))
+        if rows:
+            self._end_aspace()
         if any(self.aspace_kinds[row] == KERNEL for row in rows):
             self.covers("kernel mappings")
         if self.everything:
