@@ -48,6 +48,7 @@ _EXPORTS = {
     # rules and the ledger
     "account": "magmem.accounting.account",
     "compare": "magmem.accounting.account",
+    "diff": "magmem.accounting.diff",
     "hidden": "magmem.accounting.hidden",
     "ledger": "magmem.accounting.ledger",
     "page": "magmem.accounting.page",

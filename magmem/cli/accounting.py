@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from magmem.cli.common import complete_capture, emit, output_parameters, write
 from magmem.cli.tool import KoidOr, Tool, shell_command
 
-__all__ = ["TOOLS", "account", "compare", "hidden", "ledger", "page", "vmo"]
+__all__ = ["TOOLS", "account", "compare", "diff", "hidden", "ledger", "page", "vmo"]
 
 RULES = ("magenta-2017", "exact", "linux", "memory_monitor", "rfc-0254", "treemap-2017")
 
@@ -94,3 +95,34 @@ TOOLS = (ACCOUNT, COMPARE, LEDGER, HIDDEN, VMO, PAGE)
 """Every tool of this module."""
 
 account, compare, ledger, hidden, vmo, page = map(shell_command, TOOLS)
+
+
+def _diff(before: str, after: str, output: str | None) -> int:
+    import magmem
+
+    if output == "python":
+        write(
+            "import magmem\n\n"
+            f"before, after = magmem.read_capture({before!r}), magmem.read_capture({after!r})\n"
+            "listing = magmem.diff(before, after)\n"
+            'print(listing, end="")  # the exact text\n'
+            "table = listing.df  # the same rows as a DataFrame, sizes in bytes\n"
+        )
+        return 0
+    return emit(magmem.diff(magmem.read_capture(before), magmem.read_capture(after)), output)
+
+
+diff = click.Command(
+    "diff",
+    callback=_diff,
+    params=[
+        click.Argument(["before"], metavar="BEFORE", shell_complete=complete_capture),
+        click.Argument(["after"], metavar="AFTER", shell_complete=complete_capture),
+        *output_parameters(),
+    ],
+    help="""What grew, shrank, came and went from one capture to another?
+
+    Tasks and VMOs are matched by koid, else by name; each section adds up to the byte.
+    """,
+    epilog="\b\nExamples:\n  magmem diff before.json after.json  two states of one machine",
+)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "capture_argument",
     "capture_parameter",
+    "complete_capture",
     "emit",
     "output_options",
     "output_parameters",
@@ -26,7 +27,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def capture_parameter(required: bool = True) -> click.Argument:
     """``CAPTURE...``: one or more files, dataset names or ``-``, merged when several."""
     return click.Argument(
-        ["capture"], nargs=-1, required=required, metavar="CAPTURE...", shell_complete=_complete
+        ["capture"],
+        nargs=-1,
+        required=required,
+        metavar="CAPTURE...",
+        shell_complete=complete_capture,
     )
 
 
@@ -88,11 +93,12 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _complete(
+def complete_capture(
     ctx: click.Context,  # noqa: ARG001
     param: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[click.shell_completion.CompletionItem]:
+    """Datasets and files that begin so."""
     from click.shell_completion import CompletionItem
 
     from magmem import datasets

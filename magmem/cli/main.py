@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "magmem.cli.accounting:compare",
     "ledger": "magmem.cli.accounting:ledger",
     "hidden": "magmem.cli.accounting:hidden",
+    "diff": "magmem.cli.accounting:diff",
     "vmo": "magmem.cli.accounting:vmo",
     "page": "magmem.cli.accounting:page",
     "capture": "magmem.cli.live:capture",
@@ -62,8 +63,9 @@ class LazyGroup(click.Group):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="CAPTURE is a file, the name of a dataset that ships (`magmem datasets`), or - for "
-    "standard input. Any kind is detected: machine descriptions, memgraph JSON, transcripts.",
+    epilog="CAPTURE is a file, the name of a dataset that ships (`magmem datasets`), - for "
+    "standard input, or live for this Linux machine. Any kind is detected: machine descriptions, "
+    "memgraph JSON, transcripts.",
 )
 @click.version_option(__version__, prog_name="magmem")
 def cli() -> None:
