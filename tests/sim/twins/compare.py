@@ -35,6 +35,7 @@ def compare(machine: Machine, model: State, twins: dict[int, Any]) -> None:
         assert twin.table_pages == vmars.table_pages(model, aspace.serial), f"tables of {twin.name}"
     _vmos(machine, model, twins)
     _handles(model, twins)
+    _koids(model, twins)
     _statistics(machine, model)
     _frames(machine)
 
@@ -137,6 +138,17 @@ def _handles(model: State, twins: dict[int, Any]) -> None:
             assert 0 < twin.value < 1 << 32
             values.add((serial, twin.value))
     assert len(values) == len(model.handles), "handle values are unique within a process"
+
+
+def _koids(model: State, twins: dict[int, Any]) -> None:
+    """Koids are unique, and in creation order (a kernel VMO gets its own with its first handle)."""
+    tables = (model.jobs, model.processes, model.threads, model.vmars, model.objects)
+    seen = [twins[vmo].koid for vmo in model.vmos if twins[vmo].koid]
+    for table in tables:
+        koids = [twins[serial].koid for serial in table if twins[serial].koid]
+        assert koids == sorted(koids)
+        seen += koids
+    assert len(seen) == len(set(seen)), "koids are unique"
 
 
 def _statistics(machine: Machine, model: State) -> None:

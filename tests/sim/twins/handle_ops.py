@@ -160,15 +160,21 @@ def port_use(twins: Twins, choice: Choice) -> None:
 
 
 def kill_by_handle(twins: Twins, choice: Choice) -> None:
-    """Kill a process through a handle to it."""
-    handle = some_handle(twins, choice, "process")
+    """Kill a process, a thread or a job through a handle to it."""
+    kind = choice.of(("process", "thread", "job"))
+    handle = some_handle(twins, choice, kind)
     if handle is None:
         return
-    process = twins.model.handles[handle].target
+    target = twins.model.handles[handle].target
 
     def predict(state: State, _: Any) -> None:
         need(state, handle, WRITE)
-        tasks.kill_process(state, process, finish=True)
+        if kind == "process":
+            tasks.kill_process(state, target, finish=True)
+        elif kind == "thread":
+            tasks.exit_thread(state, target)
+        else:
+            tasks.kill_job(state, target)
 
     twins.do(twins[handle].kill, predict)
 
