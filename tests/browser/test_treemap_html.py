@@ -131,7 +131,9 @@ def test_a_click_on_a_leaf_goes_to_its_process(page: Page, show: Callable[..., T
     page.locator(".mm-label", has_text="1152k").click()
     assert crumbs(page)[-1] == "p:1253 launchpad"
     expect(tile(page, "(no name): 1152k")).to_be_focused()
-    assert page.locator(".mm-selected").get_attribute("aria-label").startswith("(no name): 1152k")
+    ring, chosen = page.locator(".mm-ring"), tile(page, "(no name): 1152k")
+    expect(ring).to_be_visible()
+    assert ring.bounding_box() == chosen.bounding_box()
 
 
 def test_everything_by_keyboard(page: Page, show: Callable[..., Treemap]) -> None:
@@ -158,6 +160,22 @@ def test_everything_by_keyboard(page: Page, show: Callable[..., Treemap]) -> Non
     assert crumbs(page) == ["physmem", "heap"]
     page.keyboard.press("Escape")
     expect(tile(page, "heap")).to_be_focused()
+
+
+def test_focus_covers_nothing(page: Page, show: Callable[..., Treemap]) -> None:
+    """The ring stands around the focused tile; what is drawn in the tile stays in sight."""
+    show(system_2(), rule="exact")
+    page.evaluate("treemap.zoomOut(); treemap.elements[treemap.now].focus()")
+    ring = page.locator(".mm-ring")
+    expect(ring).to_be_visible()
+    assert ring.bounding_box() == tile(page, "VMOs/processes").bounding_box()
+    hidden = page.evaluate(
+        "() => [...document.querySelectorAll('.mm-label')].filter((label) => {"
+        " const { left, top } = label.getBoundingClientRect();"
+        " return !label.parentElement.contains(document.elementFromPoint(left + 6, top + 6)); })"
+        ".map((label) => label.textContent)"
+    )
+    assert hidden == []
 
 
 def test_tiles_are_a_tree_for_assistive_technology(

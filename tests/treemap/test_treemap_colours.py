@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from magmem.treemap.bundle import style
 from magmem.palette import DARK, LIGHT, TINTS, contrast, text_on
+from magmem.treemap.bundle import style
 
 THEMES = {"light": LIGHT, "dark": DARK}
 PATTERN_STRENGTH = 0.3

@@ -24,14 +24,13 @@ export function blend(tree, node) {
  * The element of a tile of `plan`. A tile of the first level is at least 4 pixels wide and high, so
  * that it can be pointed at.
  * @param {number} at place of the tile in the plan
- * @param {object} state `unit` of sizes, search text `wanted`, nodes that `holds` a find, the node
- *     that is `selected`, how many `siblings` the first level has, and the size of the `room`
+ * @param {object} state `unit` of sizes, search text `wanted`, nodes that `holds` a find, how many
+ *     `siblings` the first level has, and the size of the `room`
  */
 export function tileElement(tree, tile, at, state) {
-  const { unit, wanted, holds, selected, siblings, room } = state;
+  const { unit, wanted, holds, siblings, room } = state;
   const { node, merged, x, y, w, h, depth } = tile;
   const element = make("div", `mm-tile ${look(tree, tile, wanted, holds)}`);
-  if (node >= 0 && node === selected) element.classList.add("mm-selected");
   element.dataset.at = at;
   const { style } = element;
   const least = depth === 0 ? 4 : 0.5;
@@ -40,7 +39,6 @@ export function tileElement(tree, tile, at, state) {
   style.top = `${Math.min(y, room.h - height)}px`;
   style.width = `${width}px`;
   style.height = `${height}px`;
-  if (depth === 0 && Math.min(w, h) < 5) style.zIndex = 4; // above a neighbour that has the focus
   const mixed = !tile.open && node >= 0 && tree.tint[node] < 0;
   if (mixed) style.backgroundImage = blend(tree, node);
   if (tile.open ? tile.header : w >= LABEL_WIDTH && h >= LABEL_HEIGHT) {

@@ -92,6 +92,7 @@ class TreemapView {
     this.legend = make("ul", "mm-legend", "", { "aria-label": "legend" });
     this.notes = make("ul", "mm-notes", "", { "aria-label": "notes" });
     this.tip = new Tip(this.root);
+    this.ring = make("div", "mm-ring", "", { "aria-hidden": "true" });
     const controls = make("div", "mm-controls");
     controls.append(this.out, this.field, this.count, this.units, this.toggle, this.foldFree);
     this.root.append(
@@ -134,7 +135,10 @@ class TreemapView {
       // After a click the pointer tells where one is; the tooltip would be in its way.
       if (this.root.dataset.by !== "pointer") this.#focused(this.#tileAt(event));
     });
-    this.stage.addEventListener("focusout", () => (this.tip.hide()));
+    this.stage.addEventListener("focusout", () => {
+      this.tip.hide();
+      this.#ringSelected();
+    });
   }
 
   #tileAt(event) {
@@ -182,11 +186,12 @@ class TreemapView {
     this.drawnAt = `${w} ${h}`;
     if (w < 8 || h < 8) return;
     this.tiles = plan(this.tree, this.#items(), { x: 0, y: 0, w, h });
-    const { unit, wanted, holds, selected } = this;
+    const { unit, wanted, holds } = this;
     const siblings = this.tiles.filter(({ depth }) => depth === 0).length;
-    const state = { unit, wanted, holds, selected, siblings, room: { w, h } };
+    const state = { unit, wanted, holds, siblings, room: { w, h } };
     this.elements = this.tiles.map((tile, at) => tileElement(this.tree, tile, at, state));
-    this.stage.replaceChildren(...this.elements);
+    this.stage.replaceChildren(...this.elements, this.ring);
+    this.#ringSelected();
     this.#current(Math.max(this.tiles.indexOf(this.#placeOf(focus)), 0), focus !== null);
   }
 
@@ -291,9 +296,19 @@ class TreemapView {
 
   #select(node) {
     this.selected = node;
-    this.tiles?.forEach((tile, at) => {
-      this.elements[at].classList.toggle("mm-selected", tile.node === node && node >= 0);
-    });
+    this.#ringSelected();
+  }
+
+  #ringSelected() {
+    this.#ringAt(this.tiles?.find(({ node }) => node >= 0 && node === this.selected));
+  }
+
+  /** The ring stands above all tiles: raising a tile itself would cover what is drawn in it. */
+  #ringAt(tile) {
+    this.ring.hidden = !tile;
+    if (!tile) return;
+    const { style } = this.elements[this.tiles.indexOf(tile)];
+    for (const side of ["left", "top", "width", "height"]) this.ring.style[side] = style[side];
   }
 
   #focusNode(node) {
@@ -352,6 +367,7 @@ class TreemapView {
   #focused(at) {
     if (at < 0) return;
     const tile = this.tiles[at];
+    this.#ringAt(tile);
     this.words.textContent = this.#sentence(tile);
     this.#showTip(tile, tile.x + tile.w / 2, tile.y + Math.min(tile.h, 40));
   }
