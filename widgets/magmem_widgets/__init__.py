@@ -9,12 +9,16 @@ State is in traits, so that a notebook can set it; ``summary()`` says in words w
 
 from magmem_widgets.explorer import Explorer, SceneView
 from magmem_widgets.hidden import HiddenVmoExplorer
+from magmem_widgets.lab import MultiplyMappedLab
+from magmem_widgets.kernel import KernelExplorer
 from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
 __all__ = [
     "Explorer",
     "HiddenVmoExplorer",
+    "MultiplyMappedLab",
+    "KernelExplorer",
     "PssExplorer",
     "SceneView",
     "TreemapExplorer",
