@@ -206,6 +206,7 @@ def test_search_highlights_and_leads_there(page: Page, show: Callable[..., Treem
     field.fill("LAUNCHPAD")
     expect(page.locator(".mm-count")).to_have_text("2 found")  # a process, and a VMO in it
     assert page.locator(".mm-found.mm-open .mm-header b", has_text="launchpad").count() == 1
+    assert page.locator(".mm-found-near").count() > 5  # what is in it is not dimmed
     field.fill("1032")
     expect(page.locator(".mm-count")).to_have_text("2 found")
     assert page.locator(".mm-found:not(.mm-open)").count() == 2

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 
-import { readPayload, Tree } from "../../magmem/treemap/assets/tree.js";
+import { BELOW, FOUND, HOLDS, readPayload, Tree } from "../../magmem/treemap/assets/tree.js";
 import { payload } from "./payload.js";
 
 test("a payload is read plain and deflated alike", async () => {
@@ -51,6 +51,10 @@ test("what a node is made of is told by meaning, largest first", () => {
 test("a search finds names in any case and koids, and marks all that hold them", () => {
   const tree = new Tree(payload());
   assert.deepEqual(tree.search("HEAP").found, [4, 6, 7]);
-  assert.deepEqual([...tree.search("22").holds], [1, 0, 1, 1, 1, 0, 0, 1]);
+  assert.deepEqual([...tree.search("22").marks], [HOLDS, 0, HOLDS, HOLDS, HOLDS, 0, 0, FOUND]);
+  const inside = FOUND | BELOW;
+  assert.deepEqual(
+    [...tree.search("heap").marks], [HOLDS, 0, HOLDS, HOLDS, FOUND | HOLDS, 0, inside, inside],
+  );
   assert.deepEqual(tree.search("  ").found, []);
 });

@@ -1,6 +1,7 @@
 // One tile as an element, and the bar of all physical memory above the tiles.
 
 import { make } from "./dom.js";
+import { FOUND, HOLDS } from "./tree.js";
 import { formatSize } from "./sizes.js";
 import { mergedBytes, others, sentence, size } from "./words.js";
 
@@ -24,13 +25,13 @@ export function blend(tree, node) {
  * The element of a tile of `plan`. A tile of the first level is at least 4 pixels wide and high, so
  * that it can be pointed at.
  * @param {number} at place of the tile in the plan
- * @param {object} state `unit` of sizes, search text `wanted`, nodes that `holds` a find, how many
- *     `siblings` the first level has, and the size of the `room`
+ * @param {object} state `unit` of sizes, search text `wanted`, `marks` of its finds, how many `siblings`
+ *     the first level has, and the size of the `room`
  */
 export function tileElement(tree, tile, at, state) {
-  const { unit, wanted, holds, siblings, room } = state;
+  const { unit, wanted, marks, siblings, room } = state;
   const { node, merged, x, y, w, h, depth } = tile;
-  const element = make("div", `mm-tile ${look(tree, tile, wanted, holds)}`);
+  const element = make("div", `mm-tile ${look(tree, tile, wanted, marks)}`);
   element.dataset.at = at;
   const { style } = element;
   const least = depth === 0 ? 4 : 0.5;
@@ -59,7 +60,7 @@ export function tileElement(tree, tile, at, state) {
   return element;
 }
 
-function look(tree, { node, open, merged, w, h }, wanted, holds) {
+function look(tree, { node, open, merged, w, h }, wanted, marks) {
   const names = [];
   if (open) names.push("mm-open");
   else if (node < 0) names.push("mm-others", "mm-tint-other");
@@ -69,8 +70,9 @@ function look(tree, { node, open, merged, w, h }, wanted, holds) {
   if (roomy && node >= 0 && tree.kindOf(node) === "unknown") names.push("mm-unknown");
   if (node >= 0 && tree.marked.has(node)) names.push(roomy ? "mm-twice mm-badge" : "mm-twice");
   if (wanted) {
-    const found = node >= 0 ? holds[node] : merged.some((item) => holds[item]);
-    names.push(found ? "mm-found" : "mm-dim");
+    const mark = node >= 0 ? marks[node] : merged.reduce((all, item) => all | marks[item], 0);
+    const ringed = open ? mark & FOUND : mark & (FOUND | HOLDS);
+    names.push(ringed ? "mm-found" : mark ? "mm-found-near" : "mm-dim");
   }
   return names.join(" ");
 }

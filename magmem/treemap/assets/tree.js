@@ -11,6 +11,8 @@ export async function readPayload(text) {
   return new Response(stream).json();
 }
 
+export const [FOUND, HOLDS, BELOW] = [1, 2, 4];
+
 export class Tree {
   constructor(payload) {
     this.names = payload.names;
@@ -143,24 +145,30 @@ export class Tree {
       .sort((one, other) => other.bytes - one.bytes || one.code - other.code);
   }
 
-  /** Nodes whose name contains a text, or whose koid is that text; and all that hold one. */
+  /**
+   * Nodes whose name contains a text, or whose koid is that text.
+   * @returns {{found: number[], marks: Uint8Array}} of every node, a sum of FOUND (it is one), HOLDS
+   *     (one is in it) and BELOW (it is in one)
+   */
   search(text) {
     const wanted = text.trim().toLowerCase();
     const found = [];
-    const holds = new Uint8Array(this.length);
-    if (!wanted) return { found, holds };
+    const marks = new Uint8Array(this.length);
+    if (!wanted) return { found, marks };
     const named = this.names.map((name) => name.toLowerCase().includes(wanted));
     const byVmo = this.vmos.name.map((name) => named[name]);
-    for (let node = this.length - 1; node >= 0; node--) {
+    for (let node = 0; node < this.length; node++) {
       const isVmo = this.vmo[node] >= 0 && this.kindOf(node) === "vmo";
       const hit = isVmo ? byVmo[this.vmo[node]] : named[this.name[node]];
-      if (hit || this.koid(node) === wanted) {
-        found.push(node);
-        holds[node] = 1;
-      }
-      if (holds[node] && this.parent[node] >= 0) holds[this.parent[node]] = 1;
+      if (marks[this.parent[node]] & (FOUND | BELOW)) marks[node] |= BELOW;
+      if (!hit && this.koid(node) !== wanted) continue;
+      marks[node] |= FOUND;
+      found.push(node);
     }
-    return { found: found.reverse(), holds };
+    for (let node = this.length - 1; node > 0; node--) {
+      if (marks[node] & (FOUND | HOLDS)) marks[this.parent[node]] |= HOLDS;
+    }
+    return { found, marks };
   }
 }
 

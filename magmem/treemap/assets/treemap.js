@@ -48,7 +48,7 @@ class TreemapView {
       if (node === undefined) break;
       if (this.tree.count[node]) this.path.push({ node, items: null });
     }
-    this.holds = this.tree.search(this.wanted).holds;
+    this.marks = this.tree.search(this.wanted).marks;
     this.#foldFree();
     this.heading.textContent = data.title;
     this.notes.replaceChildren(...data.caption.map((remark) => make("li", "", remark)));
@@ -186,9 +186,9 @@ class TreemapView {
     this.drawnAt = `${w} ${h}`;
     if (w < 8 || h < 8) return;
     this.tiles = plan(this.tree, this.#items(), { x: 0, y: 0, w, h });
-    const { unit, wanted, holds } = this;
+    const { unit, wanted, marks } = this;
     const siblings = this.tiles.filter(({ depth }) => depth === 0).length;
-    const state = { unit, wanted, holds, siblings, room: { w, h } };
+    const state = { unit, wanted, marks, siblings, room: { w, h } };
     this.elements = this.tiles.map((tile, at) => tileElement(this.tree, tile, at, state));
     this.stage.replaceChildren(...this.elements, this.ring);
     this.#ringSelected();
@@ -349,8 +349,8 @@ class TreemapView {
   /** Highlight what has this name or koid; the number of finds is shown. */
   search(text) {
     this.wanted = text.trim();
-    const { found, holds } = this.tree.search(this.wanted);
-    [this.found, this.holds, this.foundAt] = [found, holds, -1];
+    const { found, marks } = this.tree.search(this.wanted);
+    [this.found, this.marks, this.foundAt] = [found, marks, -1];
     this.count.textContent = this.wanted ? `${found.length} found` : "";
     this.draw();
   }
