@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,12 @@ def test_notebook_is_stored_the_same_everywhere(path: Path) -> None:
     ]
     assert notebook.metadata.language_info == {"name": "python"}
     assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    """A link to another file of the project leads to one that is there."""
+    for cell in cells(path):
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
+                assert (path.parent / target).exists(), target
