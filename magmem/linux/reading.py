@@ -208,6 +208,8 @@ class _Reader:
         if record.same_space_as is None:
             record.mappings = mappings
             self.mappings += len(mappings)
+        else:
+            record.sums = PssSums(0, 0, 0, 0)
         # From here on the process may end: what was read of it stays good.
         with suppress(*GONE):
             mounts = self._mounts(folder)

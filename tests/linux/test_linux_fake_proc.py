@@ -235,6 +235,7 @@ def test_two_processes_in_one_address_space(proc: FakeProc) -> None:
     snap = capture_linux("pages", proc=proc.root)
     assert 103 in set(snap.processes["koid"])
     assert 103 not in set(snap.aspaces["process_koid"])
+    assert snap.tasks.set_index("koid")["reported_pss_bytes"][103] == 0
     assert "it runs in the address space of process 100" in " ".join(snap.notes["message"])
 
 
