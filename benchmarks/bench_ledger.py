@@ -24,13 +24,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from magmem.accounting.account import account, compare
+from magmem.accounting.ledger import ledger
+from magmem.accounting.rules import RULES
 from magmem.snapshot import FACETS, PAGE_BYTES, Snapshot
 
 TIME_BAR = 5.0
 MEMORY_BAR_GIB = 4.0
 GENERATOR_BAR_SECONDS = 60.0
 LIBRARIES = 200
+ROUNDS = 3
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,6 +71,7 @@ def big_machine(processes: int, scattered: bool = False, seed: int = 7) -> Snaps
         column[order] for column in (mapped_vmo, mapped_by, begin, length)
     )
     runs = _runs(rng, size, kind)
+    regions, place = _regions(rng, processes, mapped_vmo, mapped_by, begin, length)
     entry = np.flatnonzero(rng.random(mappings) < 0.8)
     entry_length = 1 + (rng.random(len(entry)) * length[entry]).astype(np.int64)
     held_vmo = rng.integers(0, vmos, 40 * processes)
@@ -86,16 +92,7 @@ def big_machine(processes: int, scattered: bool = False, seed: int = 7) -> Snaps
                 "kind": np.concatenate(([0], np.ones(processes, np.int64))),
                 "process_koid": [None, *koids.tolist()],
             },
-            "regions": {
-                "aspace": mapped_by + 1,
-                "depth": np.ones(mappings, np.int64),
-                "kind": np.ones(mappings, np.int64),
-                "base": np.arange(mappings, dtype=np.uint64) << np.uint64(24),
-                "size_bytes": length * PAGE_BYTES,
-                "vmo": mapped_vmo,
-                "vmo_offset_bytes": begin * PAGE_BYTES,
-                "map_seq": rng.permutation(mappings),
-            },
+            "regions": regions,
             "vmos": {
                 "id": [f"v{n}" for n in range(vmos)],
                 "koid": 1_000_000 + np.arange(vmos),
@@ -110,7 +107,7 @@ def big_machine(processes: int, scattered: bool = False, seed: int = 7) -> Snaps
             },
             "pages": {"vmo": runs[0], "first_page": runs[1], "page_count": runs[2]},
             "entries": {
-                "region": entry,
+                "region": place[entry],
                 "first_page": np.zeros(len(entry), np.int64),
                 "page_count": entry_length,
             },
@@ -134,6 +131,36 @@ def big_machine(processes: int, scattered: bool = False, seed: int = 7) -> Snaps
         root_job_koid=1,
         coverage=complete,
     )
+
+
+def _regions(
+    rng: np.random.Generator, processes: int, vmo: Ints, by: Ints, begin: Ints, length: Ints
+) -> tuple[dict[str, Any], Ints]:
+    """The regions table, a root VMAR before the mappings of each process; rows of the mappings."""
+    mappings = len(vmo)
+    place = np.arange(mappings) + by + 1
+    rows = mappings + processes
+
+    def column(values: Ints) -> Any:
+        known = np.zeros(rows, bool)
+        spread = np.zeros(rows, np.int64)
+        known[place], spread[place] = True, values
+        return pd.arrays.IntegerArray(spread, ~known)
+
+    aspace, depth = np.empty(rows, np.int64), np.zeros(rows, np.int64)
+    roots = np.setdiff1d(np.arange(rows), place, assume_unique=True)
+    aspace[place], aspace[roots] = by + 1, np.arange(processes) + 1
+    depth[place] = 1
+    return {
+        "aspace": aspace,
+        "depth": depth,
+        "kind": depth,
+        "base": np.arange(rows, dtype=np.uint64) << np.uint64(24),
+        "size_bytes": column(length * PAGE_BYTES),
+        "vmo": column(vmo),
+        "vmo_offset_bytes": column(begin * PAGE_BYTES),
+        "map_seq": column(rng.permutation(mappings)),
+    }, place
 
 
 def _mapped(
@@ -192,24 +219,19 @@ def _runs(rng: np.random.Generator, size: Ints, kind: Ints) -> tuple[Ints, Ints,
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
-    begin = time.perf_counter()
+    """Processor seconds of one call: other work on the machine counts for neither side."""
+    begin = time.process_time()
     action()
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
-def measure(processes: int, tables: bool, scattered: bool) -> dict[str, Any]:
-    """One size: seconds of each step, in a process of its own."""
-    from magmem.accounting.account import account, compare
-    from magmem.accounting.ledger import ledger
-    from magmem.accounting.rules import RULES
+def again(snap: Snapshot) -> Snapshot:
+    """The same state as a new object, of which nothing has been computed yet."""
+    return Snapshot.of(snap.tables(), name=snap.name, coverage=dict(snap.coverage))
 
-    keys = np.random.default_rng(1).integers(0, 1 << 62, 2_000_000)
-    sort = min(seconds(lambda: np.lexsort((keys,))) for _ in range(3))
-    begin = time.perf_counter()
-    snap = big_machine(processes, scattered)
-    made = time.perf_counter() - begin
-    steps: dict[str, float] = {}
+
+def once(snap: Snapshot, tables: bool) -> dict[str, float]:
+    """Seconds of the ledger, of every rule after it, and with `tables` of their tables and texts."""
     books: dict[str, Any] = {}
 
     def book() -> None:
@@ -217,29 +239,37 @@ def measure(processes: int, tables: bool, scattered: bool) -> dict[str, Any]:
         if books["ledger"].unexplained_bytes != 0:
             raise RuntimeError("the ledger does not add up")
 
-    def rule(name: str) -> None:
-        books[name] = account(snap, name)
-
-    steps["ledger"] = seconds(book)
+    steps = {"ledger": seconds(book)}
     for name in RULES:
-        steps[name] = seconds(lambda name=name: rule(name))
-    steps["compare"] = seconds(lambda: books.update(compare=compare(snap)))
-    late = {}
+        steps[name] = seconds(lambda name=name: books.update({name: account(snap, name)}))
     if tables:
+        books["compare"] = compare(snap)
         for name, listing in books.items():
-            late[f"{name} table"] = seconds(lambda listing=listing: listing.df)
-            late[f"{name} text"] = seconds(lambda listing=listing: listing.text)
+            steps[f"{name} table"] = seconds(lambda listing=listing: listing.df)
+            steps[f"{name} text"] = seconds(lambda listing=listing: listing.text)
+    return steps
+
+
+def measure(processes: int, tables: bool, scattered: bool) -> dict[str, Any]:
+    """One size, in a process of its own: the best of several rounds of everything."""
+    keys = np.random.default_rng(1).integers(0, 1 << 62, 2_000_000)
+    sort = min(seconds(lambda: np.lexsort((keys,))) for _ in range(ROUNDS))
+    begin = time.perf_counter()
+    snap = big_machine(processes, scattered)
+    made = time.perf_counter() - begin
+    rounds = [once(again(snap), tables) for _ in range(1 if tables else ROUNDS)]
+    sort = min(sort, *(seconds(lambda: np.lexsort((keys,))) for _ in range(ROUNDS)))
+    best = min(rounds, key=lambda steps: sum(steps[name] for name in ("ledger", *RULES)))
     return {
         "processes": processes,
         "vmos": len(snap.vmos),
-        "mappings": len(snap.regions),
+        "mappings": len(snap.mappings),
         "runs": len(snap.pages),
         "pages": int(snap.pages["page_count"].sum()),
         "clones": int(snap.vmos["is_clone"].sum()),
         "made": made,
         "lexsort": sort,
-        "steps": steps,
-        "late": late,
+        "steps": best,
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20),
     }
 
@@ -262,13 +292,12 @@ def main(arguments: list[str]) -> int:
         print(f"{name:24}{last[name]:>14,}")
     print(f"{'one lexsort of 2M keys':24}{last['lexsort']:>14.3f} s")
     print(f"{'generator':24}{last['made']:>14.1f} s  (bar {GENERATOR_BAR_SECONDS:.0f})")
-    for name, took in (last["steps"] | last["late"]).items():
+    for name, took in last["steps"].items():
         print(f"{name:24}{took:>14.3f} s  {took / last['lexsort']:6.2f} x")
-    total = sum(last["steps"].values())
-    ratio = total / last["lexsort"]
-    print(f"{'all rules + ledger':24}{total:>14.3f} s  {ratio:6.2f} x lexsort (bar {TIME_BAR})")
+    times = [sum(result["steps"][name] for name in ("ledger", *RULES)) for result in results]
+    ratio = times[-1] / last["lexsort"]
+    print(f"{'all rules + ledger':24}{times[-1]:>14.3f} s  {ratio:6.2f} x lexsort (bar {TIME_BAR})")
     print(f"{'peak memory':24}{last['peak_gib']:>14.2f} GiB (bar {MEMORY_BAR_GIB})")
-    times = [sum(result["steps"].values()) for result in results]
     counts = [result["mappings"] for result in results]
     exponents = [
         math.log(times[at + 1] / times[at]) / math.log(counts[at + 1] / counts[at])

@@ -18,7 +18,7 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
 from magmem.accounting.kernel import KernelView, integers, kept_with, view_of
 from magmem.accounting.population import Population
-from magmem.accounting.reach import Reach
+from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.runs import Ints, group_blocks, starts_of
 from magmem.accounting.sharing import cover, disjoint, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
@@ -75,9 +75,7 @@ class Attribution:
         self.population = Population(view.snap)
         self.aspaces = len(view.snap.aspaces)
         self.vmos = len(view.snap.vmos)
-        # In order of their VMO, neighbours share what they look up.
-        self._vmo: Ints = view.vmo[view.by_vmo]
-        self._aspace: Ints = view.aspace[view.by_vmo]
+        self._by_vmo = view.by_vmo
 
     @property
     def alloc_bytes(self) -> int:
@@ -106,7 +104,7 @@ class Attribution:
         """Each of the VMO's own pages once per address space."""
         begin, end = self._own
         pages = np.empty_like(begin)
-        pages[self.view.by_vmo] = end - begin
+        pages[self._by_vmo.order] = end - begin
         return self._charged(self.view.num_aspaces, pages)
 
     @cached_property
@@ -132,8 +130,14 @@ class Attribution:
     @cached_property
     def reach(self) -> Reach:
         """What address spaces reach by their mappings, each page once."""
-        axis = self.view.runs.total_pages
-        return Reach(self._vmo, self._aspace, *self._own, self._seen, self.vmos, self.aspaces, axis)
+        vmo, aspace = self._by_vmo.vmo, self._by_vmo.aspace
+        begin, end = self._own
+        queries = (
+            Queries(vmo[block], aspace[block], begin[block], end[block])
+            for block in group_blocks(vmo)
+        )
+        seen, axis = self._seen, self.view.runs.total_pages
+        return Reach(queries, seen, aspace[seen.query], self.vmos, self.aspaces, axis)
 
     @cached_property
     def hidden(self) -> Hidden:
@@ -163,7 +167,8 @@ class Attribution:
     def reached_ranges(self, kernel: bool) -> tuple[Ints, Ints]:
         """Ranges of the axis that the kernel's address space reaches, or those of processes."""
         begin, end = self._own
-        row = np.concatenate((self._aspace, self._aspace[self._seen.query]))
+        aspace = self._by_vmo.aspace
+        row = np.concatenate((aspace, aspace[self._seen.query]))
         mine = self.population.is_kernel[row] == kernel
         begin = np.concatenate((begin, self._seen.begin))
         end = np.concatenate((end, self._seen.end))
@@ -171,11 +176,12 @@ class Attribution:
 
     def ranges_of(self, vmo: int) -> tuple[Ints, Ints, Ints]:
         """What reaches one VMO's own pages: address space, range on the axis; may overlap."""
-        direct = np.flatnonzero(self._vmo == vmo)
+        aspace = self._by_vmo.aspace
+        direct = np.flatnonzero(self._by_vmo.vmo == vmo)
         seen = np.flatnonzero(self._seen.owner == vmo)
         begin, end = self._own
         return (
-            np.concatenate((self._aspace[direct], self._aspace[self._seen.query[seen]])),
+            np.concatenate((aspace[direct], aspace[self._seen.query[seen]])),
             np.concatenate((begin[direct], self._seen.begin[seen])),
             np.concatenate((end[direct], self._seen.end[seen])),
         )
@@ -206,23 +212,21 @@ class Attribution:
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
-        """`places_by_vmo`, cut so that no address space has a page twice."""
-        view = self.view
-        begin, end = view.places_by_vmo
+        """Places of the mappings by VMO, cut so that no address space has a page twice."""
+        mappings, axis = self._by_vmo, self.view.runs.total_pages
+        begin, end = mappings.places
         cut = begin.copy()
-        twice = (view.num_mappings != view.num_aspaces)[self._vmo]
-        for block in group_blocks(self._vmo):
-            at = block.start + np.flatnonzero(twice[block])
-            cut[at] = disjoint(self._aspace[at], begin[at], end[at], view.runs.total_pages)
+        for block in group_blocks(mappings.vmo):
+            at = block.start + np.flatnonzero(mappings.is_again[block])
+            cut[at] = disjoint(mappings.aspace[at], begin[at], end[at], axis)
         return cut, end
 
     @cached_property
     def _seen(self) -> Seen:
         """What the mappings of clones show of ancestors; queries are mappings by VMO."""
-        view = self.view
-        query = np.flatnonzero(self.chains.parent[self._vmo] >= 0)
-        at = view.by_vmo[query]
-        seen = see_through(view, self.chains, view.vmo[at], *view.pages_of(at))
+        vmo, (begin, end) = self._by_vmo.vmo, self._by_vmo.pages
+        query = np.flatnonzero(self.chains.parent[vmo] >= 0)
+        seen = see_through(self.view, self.chains, vmo[query], begin[query], end[query])
         return replace(seen, query=query[seen.query])
 
     @cached_property

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from magmem.accounting.byvmo import PAGE_SHIFT, ByVmo, whole_pages
 from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, order_of, starts_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
@@ -35,8 +36,6 @@ T = TypeVar("T")
 
 MAX_SHARE_ASPACES = 64
 """Distinct address spaces the kernel looks at before it estimates (reference/kernel.md)."""
-
-PAGE_SHIFT = PAGE_BYTES.bit_length() - 1
 
 MAX_PAGES = 1 << 40
 """Pages of a 52-bit physical address space: no x86-64 machine has more to commit."""
@@ -100,9 +99,10 @@ class KernelView:
         owner = pages["vmo"].to_numpy()
         first = pages["first_page"].to_numpy()
         count = pages["page_count"].to_numpy()
-        physical = (self.snap.vmos["kind"].cat.codes.to_numpy() == 1)[owner]
+        physical = self.snap.vmos["kind"].cat.codes.to_numpy() == 1
         if physical.any():
-            owner, first, count = owner[~physical], first[~physical], count[~physical]
+            ram = ~physical[owner]
+            owner, first, count = owner[ram], first[ram], count[ram]
         if float(np.sum(count, dtype=np.float64)) > MAX_PAGES:
             raise SnapshotError(
                 "pages",
@@ -134,13 +134,14 @@ class KernelView:
         return np.bincount(self.vmo, minlength=len(self.snap.vmos)).astype(np.int64)
 
     @cached_property
+    def by_vmo(self) -> ByVmo:
+        """The mappings in order of their VMO."""
+        return ByVmo(self)
+
+    @property
     def pairs(self) -> tuple[Ints, Ints]:
-        """VMO and address space of each distinct pair of which one maps the other."""
-        width = max(1, len(self.snap.aspaces))
-        key = np.sort(self.vmo * width + self.aspace)
-        key = key[starts_of(key)]
-        vmo = key // width
-        return vmo, key - vmo * width
+        """VMO and address space of each distinct pair of which one maps the other, sorted."""
+        return self.by_vmo.pairs
 
     @cached_property
     def num_aspaces(self) -> Ints:
@@ -161,7 +162,7 @@ class KernelView:
         counted = self.num_mappings[many]
         chosen = np.zeros(len(self.num_mappings), bool)
         chosen[many] = True
-        mine = self.by_vmo[np.repeat(chosen, self.num_mappings)]
+        mine = self.by_vmo.order[np.repeat(chosen, self.num_mappings)]
         vmo = np.repeat(np.arange(len(many)), counted)
         mine = mine[order_by(vmo, self.map_seq.max() - self.map_seq[mine])]
         # The first visit of each address space is the first of its equals in visiting order.
@@ -197,41 +198,19 @@ class KernelView:
         end: Ints = self.begin_page + whole_pages(self.size_bytes)
         return np.minimum(end, self.size_pages[self.vmo])
 
-    def pages_of(self, mappings: Ints) -> tuple[Ints, Ints]:
-        """`begin_page` and `end_page` of some mappings (places in this view's arrays)."""
-        begin: Ints = self.offset_bytes[mappings] >> PAGE_SHIFT
-        end = begin + whole_pages(self.size_bytes[mappings])
-        return begin, np.minimum(end, self.size_pages[self.vmo[mappings]])
-
-    @cached_property
-    def by_vmo(self) -> Ints:
-        """The mappings in order of their VMO: places in the arrays of this view."""
-        return order_of(self.vmo)
-
-    @cached_property
-    def places_by_vmo(self) -> tuple[Ints, Ints]:
-        """`places`, but in the order of `by_vmo`."""
-        begin, end = np.empty_like(self.vmo), np.empty_like(self.vmo)
-        for block in blocks(len(self.vmo)):
-            rows = self.by_vmo[block]
-            vmo, (first, last) = self.vmo[rows], self.pages_of(rows)
-            begin[block] = self.runs.pages_below(vmo, first)
-            end[block] = self.runs.pages_below(vmo, np.maximum(first, last))
-        return begin, end
-
     @cached_property
     def places(self) -> tuple[Ints, Ints]:
         """Per mapping: the half-open range of the VMO's own pages on the axis of `runs`."""
         begin, end = np.empty_like(self.vmo), np.empty_like(self.vmo)
-        begin[self.by_vmo], end[self.by_vmo] = self.places_by_vmo
+        begin[self.by_vmo.order], end[self.by_vmo.order] = self.by_vmo.places
         return begin, end
 
     @cached_property
     def mapping_pages(self) -> Ints:
         """Per mapping: committed pages of the VMO's own list inside the mapped range."""
-        begin, end = self.places_by_vmo
+        begin, end = self.by_vmo.places
         pages = np.empty_like(begin)
-        pages[self.by_vmo] = end - begin
+        pages[self.by_vmo.order] = end - begin
         return pages
 
     @cached_property
@@ -269,8 +248,3 @@ def integers(series: pd.Series[int]) -> Ints:
         return numbers
     values: Ints = series.to_numpy(dtype=np.int64, na_value=0)
     return values
-
-
-def whole_pages(size_bytes: Ints) -> Ints:
-    """Pages that hold so many bytes."""
-    return -(-size_bytes >> PAGE_SHIFT)

@@ -25,7 +25,7 @@ __all__ = [
     "starts_of",
 ]
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Rows that are worked on together."""
 
 Ints = npt.NDArray[np.int64]

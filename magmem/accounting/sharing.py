@@ -51,7 +51,7 @@ class Shares:
     wide : tuple of Wide
         The shared pages of ranges with too many parts to list.
     covered_begin, covered_end : int64 arrays
-        The pages that some range covers: sorted, disjoint.
+        The pages that some range covers: disjoint, in any order.
     """
 
     terms: list[Terms]
@@ -123,23 +123,33 @@ def joined(parts: Iterable[Shares]) -> Shares:
     )
 
 
-def share_block(begin: Ints, end: Ints, group: Ints, row: Ints) -> Shares:
-    """`share` of few ranges, sorted by group."""
+def share_block(
+    begin: Ints, end: Ints, group: Ints, row: Ints, rows_are_disjoint: bool = False
+) -> Shares:
+    """`share` of few ranges, sorted by group.
+
+    Parameters
+    ----------
+    begin, end, group, row : int64 arrays of one length
+    rows_are_disjoint : bool
+        Ranges of one row do not overlap.
+    """
     query = np.flatnonzero(begin < end)
     begin, end, group, row = begin[query], end[query], group[query], row[query]
-    sharers, alike = _alike(begin, end, group)
+    sharers, alike, apart = _alike(begin, end, group, row)
+    if rows_are_disjoint:
+        sharers[apart], alike = 1, alike | apart
     same, other = np.flatnonzero(alike), np.flatnonzero(~alike)
     parts = _Parts(begin[other], end[other], row[other])
     # Of ranges that are all the same, the first of each group stands for what they cover.
-    first = same[starts_of(group[same])]
-    covered_begin = np.concatenate((begin[first], parts.covered_begin))
-    covered_end = np.concatenate((end[first], parts.covered_end))
-    order = order_of(covered_begin)
+    stands = apart[same] & rows_are_disjoint
+    stands[starts_of(group[same])] = True
+    first = same[stands]
     return Shares(
         [(row[same], sharers[same], (end - begin)[same]), *parts.terms],
         parts.wide,
-        covered_begin[order],
-        covered_end[order],
+        np.concatenate((begin[first], parts.covered_begin)),
+        np.concatenate((end[first], parts.covered_end)),
     )
 
 
@@ -163,15 +173,17 @@ def cover(begin: Ints, end: Ints, at: Ints) -> Ints:
     return np.asarray(before[row] - np.where(row > 0, inside, 0), dtype=np.int64)
 
 
-def _alike(begin: Ints, end: Ints, group: Ints) -> tuple[Ints, Bools]:
-    """Ranges in each range's group, and whether all of the group are the same range."""
+def _alike(begin: Ints, end: Ints, group: Ints, row: Ints) -> tuple[Ints, Bools, Bools]:
+    """Of each range's group: how many ranges, whether all are the same, whether of one row."""
     group = group - group[0] if len(group) else group
     groups = int(group[-1]) + 1 if len(group) else 0
-    sample_begin, sample_end = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
-    sample_begin[group], sample_end[group] = begin, end
-    odd = np.zeros(groups, bool)
-    odd[group[(begin != sample_begin[group]) | (end != sample_end[group])]] = True
-    return np.bincount(group, minlength=groups)[group], ~odd[group]
+    first = np.zeros(groups, np.int64)
+    first[group] = np.arange(len(group))
+    sample = first[group]
+    odd, mixed = np.zeros(groups, bool), np.zeros(groups, bool)
+    odd[group[(begin != begin[sample]) | (end != end[sample])]] = True
+    mixed[group[row != row[sample]]] = True
+    return np.bincount(group, minlength=groups)[group].astype(np.int64), ~odd[group], ~mixed[group]
 
 
 class _Parts:

@@ -81,7 +81,12 @@ def draw(statement: Statement, name: str, *, dark: bool = False) -> Still:
             if joint <= end and not line.is_sum:
                 axes.plot([joint, joint], [row - 1, row], color=theme.faint, lw=0.6, zorder=0)
         weight = "bold" if line.is_sum else "normal"
-        label: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7.5, "color": theme.text}
+        label: dict[str, Any] = {
+            "ha": "right",
+            "va": "center",
+            "fontsize": 7.5,
+            "color": theme.text,
+        }
         axes.text(-0.02 * end, row, _WORDS.get(line.key, line.key), weight=weight, **label)
         axes.text(1.30 * end, row, _amount(line), weight=weight, **label)
     figure.text(

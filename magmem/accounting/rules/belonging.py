@@ -19,11 +19,10 @@ from magmem.errors import MissingData
 
 __all__ = [
     "Pairs",
-    "among",
     "committed_bytes",
     "distinct",
     "divided",
-    "held",
+    "held_only",
     "mapped",
     "share_counts",
 ]
@@ -36,6 +35,16 @@ class Pairs:
     vmo: Ints
     process: Ints
 
+    def but(self, others: Pairs) -> Pairs:
+        """The pairs that are not among others."""
+        if not len(self.vmo) or not len(others.vmo):
+            return self
+        bits = int(max(self.process.max(), others.process.max())).bit_length()
+        wanted, known = (pairs.vmo << bits | pairs.process for pairs in (self, others))
+        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        kept = np.flatnonzero(known[at] != wanted)
+        return Pairs(self.vmo[kept], self.process[kept])
+
 
 def distinct(vmo: Ints, process: Ints) -> Pairs:
     """The pairs without repeats."""
@@ -45,16 +54,6 @@ def distinct(vmo: Ints, process: Ints) -> Pairs:
     key.sort()
     key = key[starts_of(key)]
     return Pairs(key >> bits, key & ((1 << bits) - 1))
-
-
-def among(some: Pairs, others: Pairs) -> npt.NDArray[np.bool_]:
-    """For each of some pairs, whether it is one of the others."""
-    bits = int(max(some.process.max(initial=0), others.process.max(initial=0))).bit_length()
-    wanted, known = (pairs.vmo << bits | pairs.process for pairs in (some, others))
-    if not len(known):
-        return np.zeros(len(wanted), bool)
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.asarray(known[at] == wanted, dtype=bool)
 
 
 def divided(
@@ -95,19 +94,25 @@ def mapped(attribution: Attribution) -> Pairs:
 def _mapped(attribution: Attribution) -> Pairs:
     vmo, aspace = attribution.view.pairs
     process = attribution.population.of_aspace[aspace]
-    return distinct(vmo[process >= 0], process[process >= 0])
+    known = np.flatnonzero(process >= 0)
+    vmo, process = vmo[known], process[known]
+    owners = attribution.population.of_aspace
+    if (np.diff(owners[owners >= 0]) > 0).all():
+        # Processes in the order of their address spaces keep the pairs sorted and distinct.
+        return Pairs(vmo, process)
+    return distinct(vmo, process)
 
 
-def held(attribution: Attribution) -> Pairs:
-    """VMOs and the processes that have a handle to them."""
-    return kept_with(attribution, "_held_pairs", lambda: _held(attribution))
+def held_only(attribution: Attribution) -> Pairs:
+    """VMOs and the processes that have a handle to them, but no mapping of them."""
+    return kept_with(attribution, "_held_pairs", lambda: _held_only(attribution))
 
 
-def _held(attribution: Attribution) -> Pairs:
+def _held_only(attribution: Attribution) -> Pairs:
     handles = attribution.view.snap.handles
     rows = np.flatnonzero(handles["vmo"].notna().to_numpy())
     holder = attribution.population.rows(handles["process_koid"].to_numpy()[rows])
-    return distinct(integers(handles["vmo"])[rows], holder)
+    return distinct(integers(handles["vmo"])[rows], holder).but(mapped(attribution))
 
 
 def committed_bytes(attribution: Attribution, rule: str) -> Ints:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 import numpy as np
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import KernelView, integers
-from magmem.accounting.reach import Reach
+from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints, blocks
+from magmem.accounting.runs import Ints, group_blocks
 
 __all__ = ["RULE", "charge"]
 
@@ -22,26 +22,13 @@ def charge(attribution: Attribution) -> Charges:
     An entry for the zero page counts nothing; entries of one page in one address space count
     separately.
     """
-    view = attribution.view
-    regions = integers(view.snap.entries["region"])
-    each = np.bincount(regions, minlength=len(view.snap.regions))
-    # In order of their VMO, neighbours share what they look up.
-    region = view.region[view.by_vmo]
-    start, count = (np.cumsum(each) - each)[region], each[region]
-    mapping = np.repeat(view.by_vmo, count)
-    told = np.arange(len(mapping)) + np.repeat(start - (np.cumsum(count) - count), count)
-    vmo = np.repeat(view.vmo[view.by_vmo], count)
-    row = np.repeat(view.aspace[view.by_vmo], count)
-    first, last = np.empty_like(told), np.empty_like(told)
-    for block in blocks(len(told)):
-        begin, end = _pages(view, mapping[block], told[block])
-        first[block] = view.runs.pages_below(vmo[block], begin)
-        last[block] = view.runs.pages_below(vmo[block], end)
-    clones = np.flatnonzero(attribution.chains.parent[vmo] >= 0)
-    begin, end = _pages(view, mapping[clones], told[clones])
-    seen = see_through(view, attribution.chains, vmo[clones], begin, end)
-    seen = replace(seen, query=clones[seen.query])
-    reach = Reach(vmo, row, first, last, seen, attribution.vmos, attribution.aspaces, None)
+    view, chains = attribution.view, attribution.chains
+    entries = _Entries(view)
+    clones = np.flatnonzero(chains.parent[view.by_vmo.vmo] >= 0)
+    mapping, begin, end = entries.of(clones)
+    seen = see_through(view, chains, view.by_vmo.vmo[mapping], begin, end)
+    seen_row = view.by_vmo.aspace[mapping[seen.query]]
+    reach = Reach(entries.queries(), seen, seen_row, attribution.vmos, attribution.aspaces, None)
     charged = reach.amounts()
     kernel, unknown = attribution.elsewhere(charged).fractions
     return Charges.split(
@@ -54,13 +41,41 @@ def charge(attribution: Attribution) -> Charges:
     )
 
 
-def _pages(view: KernelView, mapping: Ints, entry: Ints) -> tuple[Ints, Ints]:
-    """Page range in the VMO of runs of entries, cut to the mapping and to the VMO."""
-    entries = view.snap.entries
-    low, high = view.pages_of(mapping)
-    begin = low + integers(entries["first_page"])[entry]
-    end = np.minimum(begin + integers(entries["page_count"])[entry], high)
-    return begin, np.maximum(begin, end)
+class _Entries:
+    """The runs of page-table entries, found by mapping."""
+
+    def __init__(self, view: KernelView) -> None:
+        self.view = view
+        table = view.snap.entries
+        self.first, self.count = integers(table["first_page"]), integers(table["page_count"])
+        each = np.bincount(integers(table["region"]), minlength=len(view.snap.regions))
+        self._start: Ints = np.zeros(len(each) + 1, np.int64)
+        np.cumsum(each, out=self._start[1:])
+
+    def of(self, mappings: Ints | slice) -> tuple[Ints, Ints, Ints]:
+        """The runs of some mappings: mapping, and page range in its VMO.
+
+        Mappings are places in the view's `ByVmo`. Ranges are cut to the mapping and to the VMO; a
+        run outside of both is empty.
+        """
+        by_vmo = self.view.by_vmo
+        region = self.view.region[by_vmo.order[mappings]]
+        start = self._start[region]
+        count = self._start[region + 1] - start
+        which = np.repeat(np.arange(len(region)), count)
+        run = np.arange(len(which)) + (start - (np.cumsum(count) - count))[which]
+        low, high = (side[mappings][which] for side in by_vmo.pages)
+        begin = low + self.first[run]
+        end = np.minimum(begin + self.count[run], high)
+        return np.arange(len(by_vmo.vmo))[mappings][which], begin, np.maximum(begin, end)
+
+    def queries(self) -> Iterator[Queries]:
+        """Every run, as a range of its VMO's own pages; blocks in order of VMOs."""
+        runs, by_vmo = self.view.runs, self.view.by_vmo
+        for block in group_blocks(by_vmo.vmo):
+            mapping, begin, end = self.of(block)
+            vmo, row = by_vmo.vmo[mapping], by_vmo.aspace[mapping]
+            yield Queries(vmo, row, runs.pages_below(vmo, begin), runs.pages_below(vmo, end))
 
 
 RULE = Rule(

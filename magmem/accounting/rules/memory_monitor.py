@@ -18,25 +18,26 @@ def charge(attribution: Attribution) -> Charges:
 
     It belongs to all that have a handle to it or map it, or do so with any clone below it.
     """
-    parent = attribution.chains.parent
-    mapped, held = belonging.mapped(attribution), belonging.held(attribution)
-    levels = [mapped, held]
-    clones = np.concatenate([pairs.vmo for pairs in levels])
-    owners = np.concatenate([pairs.process for pairs in levels])
+    mapped = belonging.mapped(attribution)
+    belongs = [mapped, belonging.held_only(attribution)]
+    above = attribution.chains.parent
+    clones = np.concatenate([pairs.vmo for pairs in belongs])
+    owners = np.concatenate([pairs.process for pairs in belongs])
     while len(clones):
-        above = parent[clones]
-        lower = belonging.distinct(above[above >= 0], owners[above >= 0])
-        levels.append(lower)
-        clones, owners = lower.vmo, lower.process
-    pairs = belonging.distinct(
-        np.concatenate([level.vmo for level in levels]),
-        np.concatenate([level.process for level in levels]),
-    )
+        inner = above[clones] >= 0
+        upper = belonging.distinct(above[clones[inner]], owners[inner])
+        for known in belongs:
+            upper = upper.but(known)
+        belongs.append(upper)
+        clones, owners = upper.vmo, upper.process
     committed = belonging.committed_bytes(attribution, RULE.name)
-    owners = np.bincount(pairs.vmo, minlength=attribution.vmos).astype(np.int64)
+    sharers = np.zeros(attribution.vmos, np.int64)
+    for pairs in belongs:
+        sharers += np.bincount(pairs.vmo, minlength=attribution.vmos)
     everyone = np.ones(len(attribution.population), bool)
-    pss, whole = belonging.divided(committed, everyone, (pairs, owners))
-    nobody = int(committed[owners == 0].sum())
+    groups = [(pairs, sharers) for pairs in belongs]
+    pss, whole = belonging.divided(committed, everyone, *groups)
+    nobody = int(committed[sharers == 0].sum())
     return Charges.split(pss, whole, {"VMOs of no process": Fraction(nobody)})
 
 

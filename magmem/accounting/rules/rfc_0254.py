@@ -7,7 +7,7 @@ import numpy as np
 from magmem.accounting.amounts import Amounts, Terms
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
-from magmem.accounting.reach import Reach
+from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints, blocks
 from magmem.accounting.wide import Wide
@@ -66,7 +66,10 @@ def _attributed(attribution: Attribution) -> tuple[Amounts, Ints, int]:
     whole = view.size_pages
     seen = see_through(view, chains, rows, np.zeros_like(whole), whole)
     begin, end = view.runs.owner_begin, view.runs.pages_below(rows, whole)
-    reach = Reach(rows, rows, begin, end, seen, attribution.vmos, attribution.vmos, None)
+    queries = (
+        Queries(rows[block], rows[block], begin[block], end[block]) for block in blocks(len(rows))
+    )
+    reach = Reach(queries, seen, seen.query, len(rows), len(rows), None)
     first, last = reach.unreached(view.runs.total_pages)
     return reach.amounts(), reach.whole_bytes(), int((last - first).sum()) * PAGE_BYTES
 

@@ -15,11 +15,9 @@ def charge(attribution: Attribution) -> Charges:
     A process that does not run has no VMOs in a memgraph, so it has no area.
     """
     population = attribution.population
-    mapped, held = belonging.mapped(attribution), belonging.held(attribution)
-    only = ~belonging.among(held, mapped)
+    mapped, held = belonging.mapped(attribution), belonging.held_only(attribution)
     share = belonging.share_counts(attribution, RULE.name)
     size = belonging.committed_bytes(attribution, RULE.name)
-    held = belonging.Pairs(held.vmo[only], held.process[only])
     pss, whole = belonging.divided(size, population.runs, (mapped, share), (held, share + 1))
     return Charges.split(pss, whole)
 
