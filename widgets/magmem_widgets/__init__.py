@@ -7,6 +7,7 @@
 State is in traits, so that a notebook can set it; ``summary()`` says in words what is shown.
 """
 
+from magmem_widgets.aspace import AddressSpaceExplorer
 from magmem_widgets.explorer import Explorer, SceneView
 from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.lab import MultiplyMappedLab
@@ -15,6 +16,7 @@ from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
 __all__ = [
+    "AddressSpaceExplorer",
     "Explorer",
     "HiddenVmoExplorer",
     "MultiplyMappedLab",

@@ -22,13 +22,16 @@ from magmem_widgets.theme import ASSETS, style
 
 __all__ = ["Explorer", "SceneView"]
 
+_WRONG = (MagmemError, ValueError, LookupError)
+"""What a state that cannot be shown raises; its message is shown instead."""
+
 
 class SceneView(anywidget.AnyWidget):
     """The view of a scene; what is clicked comes back as a message ``{"act": name}``."""
 
     _esm = (ASSETS / "scene.js").read_text(encoding="utf-8")
     _css = style()
-    scene = traitlets.Dict().tag(sync=True)
+    scene = traitlets.Dict(Scene(760, 372, "nothing to be seen").data()).tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     is_error = traitlets.Bool(default_value=False).tag(sync=True)
 
@@ -78,7 +81,7 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
         """Compute the scene and sentence from the traits and show them."""
         try:
             scene, sentence = self.scene(), self.sentence()
-        except (MagmemError, ValueError, LookupError) as error:
+        except _WRONG as error:
             self.view.set_trait("sentence", str(error))
             self.view.set_trait("is_error", True)
             return
@@ -108,8 +111,11 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        picture = self.figure()._repr_png_()
-        still = {"image/png": base64.b64encode(picture).decode(), "text/plain": self.summary()}
+        try:
+            picture = self.figure()._repr_png_()
+            still = {"image/png": base64.b64encode(picture).decode(), "text/plain": self.summary()}
+        except _WRONG as error:
+            still = {"text/plain": str(error)}
         return {**(data or {}), **still}, metadata
 
 
