@@ -20,12 +20,19 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """The notebook as it is after a fresh run of all cells, without anything volatile."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
     notebook.nbformat_minor = 5
     for position, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            # A widget's view has a random id and no kernel behind it; its still form stays.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
         cell.id = f"cell-{position:02d}"
         cell.metadata = {
             key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter")
