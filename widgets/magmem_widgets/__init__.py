@@ -10,8 +10,9 @@ State is in traits, so that a notebook can set it; ``summary()`` says in words w
 from magmem_widgets.aspace import AddressSpaceExplorer
 from magmem_widgets.explorer import Explorer, SceneView
 from magmem_widgets.hidden import HiddenVmoExplorer
-from magmem_widgets.lab import MultiplyMappedLab
+from magmem_widgets.history import TimeMachine
 from magmem_widgets.kernel import KernelExplorer
+from magmem_widgets.lab import MultiplyMappedLab
 from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
@@ -19,10 +20,11 @@ __all__ = [
     "AddressSpaceExplorer",
     "Explorer",
     "HiddenVmoExplorer",
-    "MultiplyMappedLab",
     "KernelExplorer",
+    "MultiplyMappedLab",
     "PssExplorer",
     "SceneView",
+    "TimeMachine",
     "TreemapExplorer",
     "TreemapView",
 ]

@@ -224,9 +224,10 @@ class MultiplyMappedLab(Explorer):
         """The state, and reported, causes and exact of every process, as text."""
         table = self.numbers()
         clone = f"a clone with {count(self.written, 'page')} written" if self.clone else "no clone"
-        each = f"{count(self.mappings, 'mapping')} of {WINDOW_PAGES} pages each, overlap {self.overlap}"
+        who = count(self.processes, "process", "processes")
+        each = f"{count(self.mappings, 'mapping')} of {WINDOW_PAGES} pages each"
         lines = [
-            f"{count(self.processes, 'process', 'processes')} with {each}, {clone}",
+            f"{who} with {each}, overlap {self.overlap}, {clone}",
             "PROCESS  REPORTED  ROUNDING  DUPLICATE   PARTIAL    CLONES     EXACT",
         ]
         columns = ["reported_bytes", *(f"{one.replace(' ', '_')}_bytes" for one in CAUSES)]
