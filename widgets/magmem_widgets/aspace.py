@@ -284,7 +284,7 @@ class AddressSpaceExplorer(Explorer):
         if here and here[0] not in shown:
             shown[-1] = here[0]
         for number, use in enumerate(shown):
-            self._use(scene, use, 254 + number * 18, left, wide / pages)
+            self._use(scene, use, 252 + number * 17, left, wide / pages)
         if len(uses) > len(shown):
             scene.text(LEFT, 368, f"and {len(uses) - len(shown):,} mappings more", "faint", size=11)
 
