@@ -102,12 +102,20 @@ def table_pages_total(state: State) -> int:
 
 
 def page_states(state: State) -> dict[str, int]:
-    """Pages in each of the six states; free is what the others leave."""
+    """Pages in each of the six states; free is what the others leave.
+
+    The state of its pages is a VMO's own: copies that the quirk leaves in a variant of the vDSO
+    count as wired too.
+    """
+    owned = {
+        wired: sum(len(vmo.pages) for vmo in state.vmos.values() if vmo.wired is wired)
+        for wired in (True, False)
+    }
     pages = {
         "alloc": state.other_pages,
-        "wired": state.wired_pages,
+        "wired": state.wired_pages + owned[True],
         "heap": state.heap_pages,
-        "object": sum(len(vmo.pages) for vmo in state.vmos.values() if not vmo.wired),
+        "object": owned[False],
         "mmu": table_pages_total(state),
     }
     return {"free": state.total_pages - sum(pages.values()), **pages}

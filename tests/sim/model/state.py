@@ -200,7 +200,7 @@ class Arena:
 
 @dataclass
 class State:
-    """One machine state."""
+    """One machine state; `wired_pages` are those that no VMO owns."""
 
     serials: int = 0
     map_seqs: int = 0

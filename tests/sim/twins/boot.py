@@ -57,7 +57,8 @@ def model_of(machine: Machine) -> tuple[State, dict[int, Any]]:
         model.arenas[name] = Arena(control.serial, data.serial, entry_bytes)
     pages = machine.pages
     model.total_pages = sum(pages.values())
-    model.wired_pages, model.other_pages = pages["wired"], pages["alloc"]
+    in_vmos = sum(len(vmo.pages) for vmo in model.vmos.values() if vmo.wired)
+    model.wired_pages, model.other_pages = pages["wired"] - in_vmos, pages["alloc"]
     model.heap_pages = pages["heap"]
     model.boot_table_pages = pages["mmu"] - figures.table_pages_total(model)
     in_use = machine.kmem.total_heap_bytes - machine.kmem.free_heap_bytes
