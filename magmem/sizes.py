@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 UNITS = "BkMGTPE"
-_UNIT_BYTES = {unit: 1024**power for power, unit in enumerate(UNITS)}
+_UNIT_BYTES: dict[str, int] = {unit: 1024**power for power, unit in enumerate(UNITS)}
 _UNIT_BYTES["K"] = 1024
 _SCALES = np.zeros(128, np.int64)  # by letter; 0 = not in the fast lane
 for _unit in "BkKMG":

@@ -53,7 +53,7 @@ def settle_handles(
 
 def _same_visible(some: npt.NDArray[Any], other: npt.NDArray[Any]) -> Bools:
     """A mask told by `vmos` lacks the rights it does not print."""
-    return ((some ^ other) & VISIBLE_RIGHTS) == 0
+    return np.asarray(((some ^ other) & VISIBLE_RIGHTS) == 0, dtype=np.bool_)
 
 
 def _numbered(texts: npt.NDArray[Any]) -> Ints:

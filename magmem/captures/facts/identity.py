@@ -90,7 +90,8 @@ def unify_by_place(
 
 def _koid_fits(vmos: Loose, some: Ints, other: Ints) -> Bools:
     koid, known = vmos.column("koid")
-    return (koid[some] == koid[other]) | ~known[some] | ~known[other]
+    fits = (koid[some] == koid[other]) | ~known[some] | ~known[other]
+    return np.asarray(fits, dtype=np.bool_)
 
 
 def _unify_by_position(

@@ -189,7 +189,7 @@ class Settler:
         value = self.rows.columns[name][0][row]
         column = TABLES[self.table].columns[name]
         if column.choices:
-            return column.choices[value]
+            return column.choices[int(value)]
         if column.sort == "uint":
             return f"{int(value):#x}"
         return repr(value) if isinstance(value, str) else str(value)

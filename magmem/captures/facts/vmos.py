@@ -85,7 +85,7 @@ def _names_agree(some: npt.NDArray[Any], other: npt.NDArray[Any]) -> Bools:
 
 def _either_zero(some: npt.NDArray[Any], other: npt.NDArray[Any]) -> Bools:
     """A koid given later replaces 0: userspace has got a handle meanwhile."""
-    return (some == 0) | (other == 0)
+    return np.asarray((some == 0) | (other == 0), dtype=np.bool_)
 
 
 def _order(rows: Loose, leader: Ints, origins: Sequence[Origin]) -> tuple[Ints, int]:
