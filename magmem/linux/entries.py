@@ -40,12 +40,20 @@ class Entries:
         self._file: list[Runs] = []
         self._exclusive: list[Runs] = []
         self._shared: list[Installed] = []
-        self._process_of: dict[int, int] = {}
+        self._process_of: dict[tuple[int, int], int] = {}
         self.shared = Shared(nothing, nothing, nothing)
         self.merged = 0
 
-    def add(self, installed: Installed, process: int) -> int | None:
+    def add(self, installed: Installed, process: int, first_page: int) -> int | None:
         """Take the entries of a process.
+
+        Parameters
+        ----------
+        installed : Installed
+        process : int
+            Its pid.
+        first_page : int
+            Where in its address space its first mapping begins.
 
         Returns
         -------
@@ -56,7 +64,9 @@ class Entries:
         is_own = installed.is_exclusive & ~installed.is_file
         own = np.flatnonzero(is_own)
         if len(own):
-            other = self._process_of.setdefault(int(installed.frame[own[0]]), process)
+            # A frame may have been given back and out again meanwhile, but not to one alike.
+            key = int(installed.frame[own[0]]), first_page
+            other = self._process_of.setdefault(key, process)
             if other != process:
                 return other
         file = np.flatnonzero(installed.is_file)

@@ -170,8 +170,10 @@ class _Reader:
                     self._read(folder, record)
                 except PermissionError:
                     self.reading.closed.append(pid)
-                except CaptureError as error:
-                    self.reading.odd.append((error.source, str(error)))
+                except GONE:
+                    raise
+                except (CaptureError, OSError) as error:
+                    self.reading.odd.append((place, str(error)))
         except GONE:
             self.reading.gone.append(pid)
         except (CaptureError, OSError) as error:
@@ -228,6 +230,7 @@ class _Reader:
         try:
             fd = folder.open("pagemap")
         except FileNotFoundError:
+            folder.read("stat")  # raises when it is the process that is missing
             reading.entries = None
             reading.no_frames = "this kernel has no page maps (CONFIG_PROC_PAGE_MONITOR)"
             return
@@ -241,7 +244,7 @@ class _Reader:
             reading.entries = None
             reading.no_frames = "the kernel shows page frames only to root (CAP_SYS_ADMIN)"
             return
-        record.same_space_as = reading.entries.add(installed, record.pid)
+        record.same_space_as = reading.entries.add(installed, record.pid, int(start[0]))
 
     def _mounts(self, folder: ProcFolder) -> Mounts:
         try:
