@@ -15,11 +15,11 @@ from ipywidgets import Dropdown, HBox, ToggleButtons, Widget
 from magmem.errors import MagmemError
 from magmem.sizes import format_size
 from magmem.snapshot.source import Source, snapshot_of
+from magmem.still import Still
 from magmem.treemap.bundle import script
 from magmem.treemap.charges import RULES
 from magmem.treemap.figure import draw
 from magmem.treemap.payload import encode
-from magmem.treemap.sheet import Still
 from magmem.treemap.treemap import BY, Treemap, treemap
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.theme import ASSETS, treemap_style
