@@ -20,7 +20,7 @@ from magmem.accounting.account import exact_column
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.diff_text import diff_text
 from magmem.accounting.knowledge import lacks
-from magmem.accounting.ledger import Ledger
+from magmem.accounting.ledger import ledger
 from magmem.accounting.physical import Physical
 from magmem.accounting.report import Report
 from magmem.snapshot import Snapshot
@@ -163,7 +163,7 @@ def _reported(snap: Snapshot) -> list[_Item]:
 
 
 def _hidden(snap: Snapshot) -> dict[Key, _Item]:
-    statement = Ledger(attribution_of(snap)).statement
+    statement = ledger(snap).statement
     keys = ("kernel-mapped", "handle-only", "kernel-only")
     return {(key,): _Item(None, key, statement[key]) for key in keys}
 

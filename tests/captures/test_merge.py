@@ -18,7 +18,7 @@ from magmem.snapshot import Snapshot
 
 SYSTEMS = ["system-1", "system-2", "system-doc-ps", "system-doc-vmaps", "system-doc-vmos"]
 SYSTEMS += ["system-doc-asd"]
-TABLES = ["tasks", "aspaces", "regions", "vmos", "pages", "handles", "arenas"]
+TABLES = ["tasks", "aspaces", "regions", "vmos", "pages", "handles", "arenas", "kmem"]
 
 
 def machine(system: str) -> Snapshot:
@@ -83,7 +83,6 @@ def test_a_description_and_what_its_tools_print_agree(system: str) -> None:
     described, printed = machine(system), console(system)
     for snapshots in ([described, printed], [printed, described]):
         merged = merge(snapshots)
-        # kstats prints the time in milliseconds and sizes in MiB: those reports stay apart.
         assert not contradictions(merged)
         for name in TABLES:
             mine, theirs = getattr(merged, name), getattr(described, name)
@@ -204,6 +203,19 @@ def test_pages_come_from_the_first_that_knows_them() -> None:
     other = merge([tiny(vmos=vmo(koid=9, reported_committed_bytes=4096)), knows])
     assert not other.vmos["pages_known"].any()
     assert not len(other.pages)
+
+
+def test_one_report_told_twice_is_one() -> None:
+    """A report printed in tenths of MiB and an exact one that agrees are one; others stay apart."""
+    exact = {"total_bytes": [268435456], "free_bytes": [232550400]}
+    printed = read_transcript("total free VMOs\n 256M 221.8M 3.8M\n", "kstats.txt")
+    for snapshots in ([tiny(kmem=exact), printed], [printed, tiny(kmem=exact)]):
+        assert merge(snapshots).kmem["free_bytes"].tolist() == [232550400]
+    later = tiny(kmem=exact | {"free_bytes": [1 << 20]})
+    assert merge([tiny(kmem=exact), later]).kmem["free_bytes"].tolist() == [232550400, 1 << 20]
+    stamps = ("2017-09-19T18:32:14.007Z", "2017-09-19T18:32:14.007123456Z", "2017-09-19T18:32:15Z")
+    timed = merge([tiny(kmem=exact | {"timestamp": [stamp]}) for stamp in stamps])
+    assert timed.kmem["timestamp"].tolist() == list(stamps[1:])
 
 
 def test_entries_follow_their_region() -> None:

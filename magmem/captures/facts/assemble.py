@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from magmem.captures.facts.regions import (
     settle_aspaces,
     settle_regions,
 )
+from magmem.captures.facts.reports import settle_reports
 from magmem.captures.facts.settle import Contradictions, Notes, Settler, group_rows
 from magmem.captures.facts.tasks import named_processes, settle_tasks
 from magmem.captures.facts.vmos import settle_vmos
@@ -82,7 +82,7 @@ def assemble(
         settle_handles(tables["handles"], vmo_number, task_koids, contradictions),
     )
     frames["arenas"] = _frame("arenas", _arenas(tables["arenas"], contradictions))
-    frames["kmem"] = _frame("kmem", _reports(tables["kmem"]))
+    frames["kmem"] = _frame("kmem", settle_reports(tables["kmem"], contradictions))
     contradictions.finish()
     return frames, _coverage(frames, origins, tables["aspaces"], aspaces)
 
@@ -131,7 +131,8 @@ def _array(given: Values, column: Column) -> Any:
         codes = np.where(known, values, -1).astype(np.int64)
         return pd.Categorical.from_codes(codes, dtype=column.dtype)
     if column.sort == "text":
-        texts = np.where(known, values, None) if len(values) else values.astype(object)
+        texts = values.astype(object)
+        texts[~known] = None
         return pd.array(texts, dtype=TEXT)
     if column.required:
         return values.astype(column.dtype)
@@ -187,23 +188,6 @@ def _arenas(rows: Loose, contradictions: Contradictions) -> dict[str, Values]:
     return {name: settler.column(name) for name in rows.columns}
 
 
-def _reports(rows: Loose) -> dict[str, Values]:
-    """Every report, origin by origin; one that an earlier origin told counts once."""
-    seen: set[tuple[Any, ...]] = set()
-    told: Counter[tuple[Any, ...]] = Counter()
-    kept: list[int] = []
-    for row in np.argsort(rows.origin, kind="stable").tolist():
-        facts = tuple(
-            (name, values[row]) for name, (values, known) in rows.columns.items() if known[row]
-        )
-        told[(rows.origin[row], facts)] += 1
-        key = (facts, told[(rows.origin[row], facts)])
-        if key not in seen or "timestamp" not in dict(facts):
-            kept.append(row)
-        seen.add(key)
-    return {name: (values[kept], known[kept]) for name, (values, known) in rows.columns.items()}
-
-
 def _coverage(
     frames: Mapping[str, pd.DataFrame], origins: Sequence[Origin], rows: Loose, aspaces: Aspaces
 ) -> dict[str, Coverage]:
@@ -211,7 +195,7 @@ def _coverage(
     coverage: dict[str, Coverage] = {}
     for facet in FACETS:
         told = {origin.coverage.get(facet, "absent") for origin in origins}
-        coverage[facet] = next(c for c in ("complete", "partial", "absent") if c in told)  # type: ignore[assignment]
+        coverage[facet] = next(c for c in ("complete", "partial", "absent") if c in told)
     tasks = frames["tasks"]
     processes = set(tasks["koid"][tasks["kind"] == "process"])
     owner, owned = rows.column("process_koid")

@@ -186,6 +186,9 @@ def bundle_of(snap: Snapshot, origin: int) -> Bundle:
             for key, values in columns.items()
             if rounded and table.columns[key].unit == "bytes"
         }
+        if name == "kmem" and slack:
+            # The heap is the sum of two printed sizes.
+            slack["total_heap_bytes"] = 2 * np.max(list(slack.values()), axis=0)
         if name == "aspaces":
             columns["whole"] = _whole(snap), np.ones(len(frame), bool)
         rows = np.zeros(len(frame), np.int64)
@@ -202,7 +205,8 @@ def _whole(snap: Snapshot) -> Bools:
     rooted = np.zeros(len(kernel), bool)
     rooted[aspace[(snap.regions["depth"] == 0).to_numpy()]] = True
     rooted[aspace[snap.regions["base"].isna().to_numpy()]] = False
-    return (facet == "complete") | (rooted & (facet == "partial") & ~cut)
+    whole = (facet == "complete") | (rooted & (facet == "partial") & ~cut)
+    return np.asarray(whole, dtype=np.bool_)
 
 
 def _from_series(series: pd.Series[Any], column: Column) -> Values:
@@ -212,7 +216,9 @@ def _from_series(series: pd.Series[Any], column: Column) -> Values:
     known = series.notna().to_numpy(dtype=bool)
     if column.sort == "text":
         # pandas.NA has no truth value, so it must not stay in an array that is compared.
-        return np.where(known, series.to_numpy(dtype=object), None), known
+        texts = series.to_numpy(dtype=object, copy=True)
+        texts[~known] = None
+        return texts, known
     if column.sort == "bool":
         return series.fillna(False).to_numpy(dtype=bool), known
     kind = np.uint64 if column.sort == "uint" else np.int64

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from typing import Any
 
 from magmem.captures.facts.loose import Bundle, loose
 from magmem.captures.transcripts.session import MOST, Reader, Session
@@ -108,7 +109,8 @@ class AsdReader(Reader):
         origin.last_line = number
         return True
 
-    def _range(self, addr: str, first: str, last: str, size: str, number: int) -> tuple[int, ...]:
+    def _range(self, texts: tuple[str | Any, ...], number: int) -> tuple[int, int, int]:
+        addr, first, last, size = texts
         base, end = int(first, 16), int(last, 16)
         length = int(size, 16)
         if end - base + 1 != length or not 0 < length <= MOST or end >= 1 << 64:
@@ -123,7 +125,7 @@ class AsdReader(Reader):
         return value
 
     def _take_aspace(self, row: re.Match[str], number: int) -> None:
-        addr, base, size = self._range(*row.group(1, 2, 3, 4), number)
+        addr, base, size = self._range(row.group(1, 2, 3, 4), number)
         name = self.name(row[7], number)
         flags = self._number(row[5], number, "flags")
         ref = self.count(row[6], number, "a count")
@@ -146,7 +148,7 @@ class AsdReader(Reader):
         self.rooted = self.under_map = False
 
     def _region(self, kind: int, row: re.Match[str], number: int) -> None:
-        addr, base, size = self._range(*row.group(2, 3, 4, 5), number)
+        addr, base, size = self._range(row.group(2, 3, 4, 5), number)
         # The address space stands at 0, its root VMAR two blanks deeper at depth 0.
         indent = len(row[1])
         above = self.above

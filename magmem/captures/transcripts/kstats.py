@@ -11,7 +11,7 @@ from array import array
 
 from magmem.captures.facts.loose import Bundle, loose
 from magmem.captures.facts.rounding import SIZE
-from magmem.captures.transcripts.session import Reader, Session
+from magmem.captures.transcripts.session import MOST, Reader, Session
 
 __all__ = ["KstatsReader"]
 
@@ -43,6 +43,7 @@ class KstatsReader(Reader):
         self.dumps, self.lines = array("q"), array("q")
         self.stamps: list[str | None] = []
         self.sizes = {name: array("q") for name in COLUMNS.values()}
+        self.slacks = {name: array("q") for name in COLUMNS.values()}
 
     def opens(self, line: str, number: int) -> bool:
         """A time or a header."""
@@ -79,17 +80,21 @@ class KstatsReader(Reader):
             expected = f"{len(self.columns)} sizes: {', '.join(self.columns)}"
             raise self.session.error(number, expected, line)
         told = {
-            COLUMNS[column]: self.size(text, number)[0]
+            COLUMNS[column]: self.size(text, number)
             for column, text in zip(self.columns, texts, strict=True)
         }
-        if "total_heap_bytes" in told:
-            used, unused = told["total_heap_bytes"], told.get("free_heap_bytes", -1)
-            told["total_heap_bytes"] = used + unused if unused >= 0 else -1
+        used, unused = told.pop("total_heap_bytes", None), told.get("free_heap_bytes")
+        if used is not None and unused is not None:
+            if used[0] + unused[0] > MOST:
+                raise self.session.error(number, "a heap below 8E", line)
+            told["total_heap_bytes"] = used[0] + unused[0], used[1] + unused[1]
         self.dumps.append(self.at)
         self.lines.append(number)
         self.stamps.append(self.stamp)
-        for name, sizes in self.sizes.items():
-            sizes.append(told.get(name, -1))
+        for name in self.sizes:
+            size, slack = told.get(name, (-1, 0))
+            self.sizes[name].append(size)
+            self.slacks[name].append(slack)
         self.whole = len(told) == len(COLUMNS)
         self.reported = True
         self.session.timestamp_iso = self.stamp or self.session.timestamp_iso
@@ -104,4 +109,4 @@ class KstatsReader(Reader):
     def bundle(self) -> Bundle:
         """A kmem row for each report."""
         columns = {"timestamp": self.stamps, **self.sizes}
-        return {"kmem": loose("kmem", self.dumps, self.lines, columns)}
+        return {"kmem": loose("kmem", self.dumps, self.lines, columns, self.slacks)}

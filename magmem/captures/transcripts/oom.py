@@ -47,6 +47,7 @@ class OomReader(Reader):
         self.resident, self.slack = array("q"), array("q")
         self.kmem_dumps, self.kmem_lines = array("q"), array("q")
         self.free, self.total = array("q"), array("q")
+        self.free_slack, self.total_slack = array("q"), array("q")
 
     def opens(self, line: str, number: int) -> bool:
         """Any line that begins with ``OOM:``."""
@@ -64,11 +65,13 @@ class OomReader(Reader):
         assert self.origin is not None  # noqa: S101
         self.origin.last_line = number
         if (memory := _MEMORY.fullmatch(line)) is not None:
-            free, total = (self.size(memory[at], number)[0] for at in (1, 2))
+            free, total = (self.size(memory[at], number) for at in (1, 2))
             self.kmem_dumps.append(self.at)
             self.kmem_lines.append(number)
-            self.free.append(free)
-            self.total.append(total)
+            self.free.append(free[0])
+            self.free_slack.append(free[1])
+            self.total.append(total[0])
+            self.total_slack.append(total[1])
             self.covers("kmem", whole=False)
         elif (process := _PROCESS.fullmatch(line)) is not None:
             size, slack = self.size(process[2], number)
@@ -117,8 +120,9 @@ class OomReader(Reader):
             "reported_resident_bytes": self.resident,
         }
         kmem = {"total_bytes": self.total, "free_bytes": self.free}
+        kmem_slack = {"total_bytes": self.total_slack, "free_bytes": self.free_slack}
         slack = {"reported_resident_bytes": self.slack}
         return {
             "tasks": loose("tasks", self.dumps, self.lines, tasks, slack),
-            "kmem": loose("kmem", self.kmem_dumps, self.kmem_lines, kmem),
+            "kmem": loose("kmem", self.kmem_dumps, self.kmem_lines, kmem, kmem_slack),
         }

@@ -112,7 +112,7 @@ class PsReader(Reader):
             for mark, told in (("j", sums), ("p", self.columns), ("t", []))
         }
         state_gap = WIDTH + 1 if self.stated else 0
-        self.rows = {
+        self.rows: dict[str, Pattern] = {
             "j": self._pattern("j", summed),
             "p": self._pattern("p", len(self.columns)),
             "t": re.compile(rf"( *+)t: ?([0-9]{{1,19}}) ++({_THREAD_STATE})(?= |$)(.*)").fullmatch,
@@ -232,11 +232,13 @@ class PsReader(Reader):
         for name in COLUMNS.keys() - set(self.columns):
             self.sizes[name].extend([-1] * len(rows))
             self.slacks[name].extend([0] * len(rows))
+        assert self.origin is not None  # noqa: S101
         if not rows:
+            message = "nothing follows the header of this ps"
+            self.session.note("truncated", self.origin.last_line, message)
             return
         kinds = np.array(self.kinds[self.first_row :])
         agreed = self._sums_agree(kinds) if (kinds == PROCESS).any() else None
-        assert self.origin is not None  # noqa: S101
         whole = self.footed or agreed is True
         if not whole:
             message = "no header closes this ps, so it may be cut short"
