@@ -161,16 +161,16 @@ class Creation:
         self.need_new_objects()
         kind = object_type(target)
         machine = self.machine
-        wired = isinstance(target, Vmo) and target.pages_are_wired
-        most = VDSO_RIGHTS if wired else default_rights(kind)
+        read_only = isinstance(target, Vmo) and target.is_read_only
+        most = VDSO_RIGHTS if read_only else default_rights(kind)
         mask = most if rights is None else parse_rights(rights, 0xFF)
-        if wired and mask & RIGHT_WRITE:
-            raise AccessDenied(f"{target!r} is read-only data: no right to write it")
+        if read_only and mask & RIGHT_WRITE:
+            raise AccessDenied(f"{target!r} is read-only data of the kernel: no right to write it")
         if not target.koid and not isinstance(target, Vmo):
             raise AccessDenied(f"{target!r} is the kernel's own")
         machine.need_known(target)
         machine.require_handles(1, "the handle", heap_bytes=HEAP_BYTES["vmo dispatcher"])
-        serial = 0
+        serial = -1
         if isinstance(target, Vmo) and not target.koid:
             serial = target.serial
             machine.name_vmo(target)

@@ -93,7 +93,7 @@ def _touch(m: Machine, aspace: int, address: int, length: int, access: int) -> N
 
 
 def _open(m: Machine, process: int, koid: int, serial: int, rights: int) -> None:
-    m.find(process).open(m.vmos_by_serial[serial] if serial else m.find(koid), rights)
+    m.find(process).open(m.find(koid) if serial < 0 else m.vmos_by_serial[serial], rights)
 
 
 def _create(m: Machine, process: int, kind: str) -> None:

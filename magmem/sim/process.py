@@ -200,7 +200,7 @@ class Process(Creation):
         target : Job, Process, Thread, Vmo, Vmar or Object
             A VMO that userspace never had a handle to gets its koid now.
         rights : int or str, optional
-            All that the type has, if not given; read-only data (wired pages) never gets write.
+            All that the type has, if not given; the kernel's data never gets write.
         """
         return self.open_object(target, rights)
 

@@ -41,7 +41,7 @@ VMO_RIGHTS: Final = _ALL
 """A new VMO's handle: the six shown rights, and get and set property."""
 
 VDSO_RIGHTS: Final = _ALL & ~RIGHT_WRITE & ~RIGHT_SET_PROPERTY
-"""Handles to VMOs whose pages are wired: no one writes read-only data."""
+"""Handles to VMOs that are read only (`Vmo.is_read_only`), as the vDSO is."""
 
 _LETTERS: Final = {
     "r": RIGHT_READ,

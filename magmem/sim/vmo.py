@@ -138,6 +138,11 @@ class Vmo:
         return self.state == WIRED
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether userspace may not change it: wired data, kernel arenas and kernel stacks."""
+        return self.pages_are_wired or any(mapping.vmar.held for mapping in self.mappings)
+
+    @property
     def parent_offset_bytes(self) -> int:
         """Where in the parent the clone begins."""
         return self.parent_first * PAGE_BYTES

@@ -99,6 +99,15 @@ def test_replay_is_the_same(tmp_path: Path) -> None:
     assert loaded.snapshot().equals(machine.snapshot())
 
 
+def test_opening_any_kernel_vmo_replays() -> None:
+    """A kernel VMO without koid, the very first one too, is opened again by the replay."""
+    machine = Machine(memory="64M", seed=3)
+    process = machine.root_job.create_process("p")
+    for vmo in [vmo for vmo in machine.vmos if not vmo.koid]:
+        process.open(vmo)
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
+
+
 def test_every_step_can_be_looked_at() -> None:
     """`at_step` gives each earlier state, and looking changes nothing."""
     machine = Machine(memory="64M", seed=3)

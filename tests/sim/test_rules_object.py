@@ -373,6 +373,20 @@ def test_packets_live_in_their_arena(machine: Machine, process: Process) -> None
         port.dequeue()
 
 
+def test_nobody_writes_to_what_the_kernel_stands_on(machine: Machine, process: Process) -> None:
+    """Handles to the kernel's arenas and stacks never have the right to write."""
+    process.create_thread("t")
+    arenas = [vmo for vmo in machine.vmos if vmo.name.startswith("arena:")]
+    stack = next(vmo for vmo in machine.vmos if vmo.size_bytes == 2 * PAGE and not vmo.koid)
+    for vmo in (*arenas, stack):
+        with pytest.raises(AccessDenied):
+            process.open(vmo, "rw")
+        handle = process.open(vmo)
+        assert handle.rights_text == "r-xmdt"
+        with pytest.raises(AccessDenied):
+            handle.resize(0)  # type: ignore[attr-defined]
+
+
 def test_packet_limit(machine: Machine, process: Process) -> None:
     """The packet arena is fixed too: more packets than entries are NoMemory, and none is queued."""
     port = process.create_port()

@@ -82,10 +82,11 @@ def open_object(twins: Twins, choice: Choice) -> None:
     process = choice.of(processes)
     model = twins.model
     user_vmars = [v.serial for v in model.vmars.values() if v.aspace != model.kernel_aspace]
-    # Opening what the kernel stands on, and resizing it, is sabotage.
-    kept = {m.vmo for m in model.mappings.values() if m.vmar not in user_vmars}
+    # What the kernel keeps in VMARs of its own, below its root, is read only.
+    kernel_root = model.aspaces[model.kernel_aspace].root
+    kept = {m.vmo for m in model.mappings.values() if m.vmar not in (*user_vmars, kernel_root)}
     kinds = {
-        "vmo": [v for v in model.vmos if v not in kept],
+        "vmo": list(model.vmos),
         "process": list(model.processes),
         "thread": list(model.threads),
         "job": list(model.jobs),
@@ -94,7 +95,7 @@ def open_object(twins: Twins, choice: Choice) -> None:
     kind = choice.of([kind for kind, serials in kinds.items() if serials])
     target = choice.of(kinds[kind])
     rights = {"vmo": ALL_RIGHTS, "vmar": DUPLICATE | TRANSFER}.get(kind, TASK_RIGHTS)
-    if kind == "vmo" and model.vmos[target].wired:
+    if kind == "vmo" and (target in kept or model.vmos[target].wired):
         rights = VDSO_RIGHTS
 
     def predict(state: State, _: Any) -> int:
