@@ -6,6 +6,7 @@ Sizes are bytes and exact: whole numbers or `Fraction`. Text shows whole bytes t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -14,9 +15,10 @@ import pandas as pd
 
 from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
+from magmem.accounting.bounds import bounds_of
 from magmem.accounting.kernel import kept_with
-from magmem.accounting.knowledge import require
-from magmem.accounting.report import Report, columns_text, grouped, plain_records
+from magmem.accounting.knowledge import known_in_part, lacks, require
+from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
 from magmem.accounting.rules import RULES, Charges, Rule
 from magmem.errors import MissingData
 from magmem.listing import Listing
@@ -42,21 +44,24 @@ def account(source: Source, rule: str = "exact") -> Listing:
     Listing
         `df` has one row per process in the order of the tasks table: koid, name, running,
         pss_bytes, private_bytes, shared_bytes (before division), scaled_bytes (after); the exact
-        rule adds uss_bytes and handle_only_bytes. Sizes are int, or `Fraction` where divided.
+        rule adds uss_bytes and, where handles are known, handle_only_bytes. Sizes are int, or
+        `Fraction` where divided.
 
     Raises
     ------
     ValueError
         No such rule.
     MissingData
-        The snapshot does not know what the rule needs. What is still certain then:
-        `magmem.ledger` gives bounds.
+        The snapshot does not know what the rule needs. The exact rule answers with bounds then:
+        columns pss_low_bytes, pss_high_bytes (missing where nothing limits it) and reason.
     """
     if rule not in RULES:
         raise ValueError(f"expected one of the rules {', '.join(RULES)}, found {rule!r}")
     snap = snapshot_of(source)
     chosen = RULES[rule]
     attribution = attribution_of(snap)
+    if rule == "exact" and lacks(snap, chosen.needs):
+        return _bounded(attribution)
     charges = charges_of(attribution, chosen)
 
     def frame() -> pd.DataFrame:
@@ -84,7 +89,36 @@ def account(source: Source, rule: str = "exact") -> Listing:
             "elsewhere": {why: str(size) for why, size in charges.elsewhere.items()},
         }
 
-    return Report(frame, text, data, title=f"{chosen.name}: {chosen.says}")
+    title = f"{chosen.name}: {chosen.says}"
+    return Report(frame, text, data, title, known_in_part(snap, chosen))
+
+
+def _bounded(attribution: Attribution) -> Report:
+    """The exact rule on a capture that does not know enough: what is certain."""
+    bounds = bounds_of(attribution)
+
+    def frame() -> pd.DataFrame:
+        high = pd.Series([pd.NA if size is None else size for size in bounds.high], dtype=object)
+        sides = {"pss_low_bytes": exact_column(bounds.low), "pss_high_bytes": high}
+        return pd.DataFrame(_who(attribution) | sides | {"reason": bounds.reason})
+
+    def text(table: pd.DataFrame) -> str:
+        rows = [
+            [
+                str(koid),
+                grouped(math.floor(low)),
+                "?" if high is pd.NA else grouped(math.ceil(high)),
+                one_line(name),
+            ]
+            for koid, name, _, low, high, _ in table.itertuples(index=False)
+        ]
+        head = [
+            one_line(bounds.reason) + ",",
+            "so the exact PSS lies between these bounds (bytes):",
+        ]
+        return "\n".join([*head, *columns_text(["KOID", "AT LEAST", "AT MOST", "NAME"], rows), ""])
+
+    return Report(frame, text, title="exact, between bounds", warnings=(bounds.reason,))
 
 
 def compare(source: Source) -> Listing:
@@ -104,10 +138,11 @@ def compare(source: Source) -> Listing:
     snap = snapshot_of(source)
     attribution = attribution_of(snap)
     charged: dict[str, Charges | None] = {}
-    warnings = []
+    warnings: list[str] = []
     for rule in RULES.values():
         try:
             charged[rule.name] = charges_of(attribution, rule)
+            warnings += known_in_part(snap, rule)
         except MissingData as gap:
             charged[rule.name] = None
             warnings.append(f"compare: no column {rule.name}: {gap}")
@@ -129,7 +164,7 @@ def compare(source: Source) -> Listing:
             for name, charges in charged.items()
         }
         for place, (koid, name) in enumerate(zip(table["koid"], table["name"], strict=True)):
-            rows.append([str(koid), *(column[place] for column in shown.values()), name])
+            rows.append([str(koid), *(column[place] for column in shown.values()), one_line(name)])
         totals = [
             grouped(sum(whole_bytes([charges.pss.total]))) if charges else "?"
             for charges in charged.values()
@@ -148,7 +183,12 @@ def charges_of(attribution: Attribution, rule: Rule) -> Charges:
     MissingData
         It does not.
     """
-    require(attribution.view.snap, rule.name, rule.needs)
+    snap = attribution.view.snap
+    if rule.reported and lacks(snap, rule.needs):
+        printed = rule.reported(attribution)
+        if printed is not None:
+            return printed
+    require(snap, rule.name, rule.needs, rule.needs_some)
     return kept_with(attribution, f"_charges {rule.name}", lambda: rule.charge(attribution))
 
 
@@ -176,7 +216,14 @@ def _account_text(table: pd.DataFrame, rule: Rule, charges: Charges) -> str:
     heads = ["KOID", "PSS", "PRIVATE", "SHARED", "SCALED", "NAME"]
     pss = whole_bytes(charges.pss.fractions)
     rows = [
-        (str(koid), grouped(size), grouped(private), grouped(shared), grouped(size - private), name)
+        (
+            str(koid),
+            grouped(size),
+            grouped(private),
+            grouped(shared),
+            grouped(size - private),
+            one_line(name),
+        )
         for koid, size, private, shared, name in zip(
             table["koid"].tolist(),
             pss,

@@ -61,9 +61,14 @@ class Hidden:
     handle_only_bytes: int
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes of all of them."""
+        return self.pages * PAGE_BYTES
+
+    @property
     def kernel_only_bytes(self) -> int:
         """Bytes of the pages that no process can reach by a mapping or a handle."""
-        return self.pages * PAGE_BYTES - self.handle_only_bytes
+        return self.size_bytes - self.handle_only_bytes
 
 
 class Attribution:

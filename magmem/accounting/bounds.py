@@ -21,7 +21,7 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.byvmo import whole_pages
 from magmem.accounting.kernel import MAX_SHARE_ASPACES, integers
-from magmem.accounting.knowledge import lacks
+from magmem.accounting.knowledge import STAGES_NEED, lacks
 from magmem.accounting.physical import Physical
 from magmem.accounting.runs import Ints, order_by, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
@@ -32,8 +32,6 @@ Bools = npt.NDArray[np.bool_]
 
 UNKNOWN = 1 << 60
 """Stands for a number of pages or sharers without a limit."""
-
-STAGES_NEED = ("processes", "mappings", "kernel mappings", "vmos", "pages")
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,8 @@ class _Certain:
         everyone = UNKNOWN
         if snap.coverage["processes"] == "complete":
             everyone = self.processes + 1
+        elif snap.knows("mappings", "kernel mappings"):
+            everyone = len(snap.aspaces)
         if not lacks(snap, ("mappings", "kernel mappings", "vmos")):
             own, complete = view.num_aspaces, np.ones(len(vmos), bool)
         else:

@@ -34,6 +34,7 @@ __all__ = ["Diff", "diff"]
 Key = tuple[object, ...]
 
 _EXACT = ("mappings", "kernel mappings", "vmos", "pages")
+_HIDDEN = ("kernel-mapped", "handle-only", "kernel-only", "hidden")
 _USES = {
     "vmo_bytes": "VMOs",
     "heap_used_bytes": "heap in use",
@@ -164,8 +165,8 @@ def _reported(snap: Snapshot) -> list[_Item]:
 
 def _hidden(snap: Snapshot) -> dict[Key, _Item]:
     statement = ledger(snap).statement
-    keys = ("kernel-mapped", "handle-only", "kernel-only")
-    return {(key,): _Item(None, key, statement[key]) for key in keys}
+    sizes = {key: statement.of(key) for key in _HIDDEN}
+    return {(key,): _Item(None, key, size) for key, size in sizes.items() if size is not None}
 
 
 def _vmos(snap: Snapshot) -> list[_Item]:

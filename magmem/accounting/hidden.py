@@ -14,9 +14,8 @@ import pandas as pd
 
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.clones import see_through
-from magmem.accounting.knowledge import require
+from magmem.accounting.knowledge import HIDDEN_NEEDS, require
 from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
-from magmem.accounting.rules import RULES
 from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import cover, union
 from magmem.listing import Listing
@@ -56,7 +55,7 @@ def hidden(source: Source) -> Listing:
         The capture does not know the mappings or pages.
     """
     snap = snapshot_of(source)
-    require(snap, "hidden", RULES["exact"].needs)
+    require(snap, "hidden", HIDDEN_NEEDS)
     attribution = attribution_of(snap)
     return Report(
         lambda: _frame(attribution),

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from magmem.errors import MissingData
 from magmem.snapshot import FACETS, Snapshot
 
-__all__ = ["lacks", "require"]
+if TYPE_CHECKING:
+    from magmem.accounting.rules.charges import Rule
+
+__all__ = ["HIDDEN_NEEDS", "STAGES_NEED", "known_in_part", "lacks", "require"]
+
+STAGES_NEED = ("processes", "mappings", "kernel mappings", "vmos", "pages")
+"""Facets without which no page can be charged exactly."""
+
+HIDDEN_NEEDS = (*STAGES_NEED, "handles")
+"""Facets without which nobody can tell whose a hidden page is."""
 
 
 def lacks(snap: Snapshot, needs: Iterable[str]) -> tuple[str, ...]:
@@ -34,8 +44,18 @@ def lacks(snap: Snapshot, needs: Iterable[str]) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def require(snap: Snapshot, tool: str, needs: Iterable[str]) -> None:
+def require(
+    snap: Snapshot, tool: str, needs: Iterable[str], needs_some: Iterable[str] = ()
+) -> None:
     """Refuse to answer from a capture that does not know enough.
+
+    Parameters
+    ----------
+    snap : Snapshot
+    tool : str
+        Who asks.
+    needs, needs_some : iterable of str
+        Facets that must be complete, and facets that must not be absent.
 
     Raises
     ------
@@ -43,7 +63,18 @@ def require(snap: Snapshot, tool: str, needs: Iterable[str]) -> None:
         Names what is missing, and what the tool needs.
     """
     needs = tuple(needs)
-    missing = lacks(snap, needs)
+    absent = tuple(facet for facet in needs_some if snap.coverage[facet] == "absent")
+    missing = (*lacks(snap, needs), *absent)
     if missing:
         wanted = [FACETS[facet] for facet in needs if lacks(snap, (facet,))]
+        wanted += [FACETS[facet] for facet in absent]
         raise MissingData(tool, ", ".join(missing), ", ".join(wanted))
+
+
+def known_in_part(snap: Snapshot, rule: Rule) -> tuple[str, ...]:
+    """A warning where a rule answers from a part of what there is."""
+    parts = [facet for facet in rule.needs_some if snap.coverage[facet] == "partial"]
+    if not parts:
+        return ()
+    what = ", ".join(parts)
+    return (f"{rule.name}: this capture knows its {what} in part; what it lacks is not counted",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -13,7 +14,7 @@ from magmem.accounting.attribution import STAGES
 from magmem.accounting.report import columns_text, grouped, one_line, signed
 from magmem.accounting.statement import STEPS, Statement
 
-__all__ = ["complete_text", "statement_text"]
+__all__ = ["complete_text", "partial_text", "statement_text"]
 
 HEADS = {
     "not running": "NOT-RUNNING",
@@ -46,7 +47,8 @@ def complete_text(
         for step, before, after in zip(STAGES, shown[:-1], shown[1:], strict=True)
     }
     steps = {step: change for step, change in steps.items() if any(change)}
-    held = whole_bytes([Fraction(size) for size in table["handle_only_bytes"].tolist()])
+    told = table["handle_only_bytes"].notna().all()
+    held = whole_bytes([Fraction(size) for size in table["handle_only_bytes"] if told])
     rows = [
         [
             str(table["koid"].iat[row]),
@@ -54,7 +56,7 @@ def complete_text(
             *(signed(change[row]) for change in steps.values()),
             grouped(shown[-1][row]),
             grouped(int(table["uss_bytes"].iat[row])),
-            grouped(held[row]),
+            grouped(held[row]) if told else "?",
             one_line(table["name"].iat[row]),
         ]
         for row in order
@@ -65,7 +67,7 @@ def complete_text(
         *(signed(sum(change)) for change in steps.values()),
         grouped(sum(shown[-1])),
         grouped(int(table["uss_bytes"].sum())),
-        grouped(sum(held)),
+        grouped(sum(held)) if told else "?",
         "all processes",
     ]
     heads = ["KOID", "REPORTED", *(HEADS[step] for step in steps)]
@@ -89,6 +91,25 @@ def complete_text(
     )
 
 
+def partial_text(name: str, table: pd.DataFrame, statement: Statement, reason: str) -> str:
+    """The ledger of a partly known state; processes in the order of the tasks table."""
+    rows = [
+        [
+            str(koid),
+            "?" if reported is pd.NA else grouped(reported),
+            grouped(math.floor(low)),
+            "?" if high is pd.NA else grouped(math.ceil(high)),
+            one_line(label),
+        ]
+        for koid, label, reported, low, high, _ in table.itertuples(index=False)
+    ]
+    lines = [f"Ledger of {one_line(name)}. Sizes are bytes.", "", one_line(reason) + ","]
+    lines += ["so the exact PSS is not known; it lies between these bounds:", ""]
+    heads = ["KOID", "REPORTED", "AT LEAST", "AT MOST", "NAME"]
+    lines += columns_text(heads, rows) if rows else ["(no processes)"]
+    return "\n".join([*lines, "", *statement_text(statement), ""])
+
+
 def statement_text(statement: Statement) -> list[str]:
     """The machine's half: a line per part, sums under rules, what is unexplained last."""
     parts = [line for line in statement.lines if not line.is_sum]
@@ -104,7 +125,7 @@ def statement_text(statement: Statement) -> list[str]:
             done += size
             shown = signed(size) if rows else grouped(size)
             rows.append((shown, f"  {line.key}: {line.says}"))
-    width = max(len(size) for size, _ in rows)
+    width = max((len(size) for size, _ in rows), default=1)
     text = ["The machine, from the sum of those PSS to physical memory:", ""]
     text += [f"{size.rjust(width)} {says}" for size, says in rows]
     left = statement.unexplained_bytes

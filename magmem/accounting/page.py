@@ -12,9 +12,8 @@ import pandas as pd
 
 from magmem.accounting.account import exact_column
 from magmem.accounting.attribution import Attribution, attribution_of
-from magmem.accounting.knowledge import require
+from magmem.accounting.knowledge import HIDDEN_NEEDS, require
 from magmem.accounting.report import Report, columns_text, count, one_line, plain_records
-from magmem.accounting.rules import RULES
 from magmem.accounting.sight import (
     Sight,
     chain_of,
@@ -89,7 +88,7 @@ def page(source: Source, vmo: int | str, index: int) -> PageReport:
         The capture does not know the mappings or pages.
     """
     snap = snapshot_of(source)
-    require(snap, "page", RULES["exact"].needs)
+    require(snap, "page", HIDDEN_NEEDS)
     attribution = attribution_of(snap)
     row = find_vmo(snap, vmo)
     size = int(attribution.view.size_pages[row])

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 
 from magmem.accounting.attribution import STAGES, Attribution
 from magmem.accounting.physical import Contradiction, Physical, statistics_against_arenas
+from magmem.snapshot import Snapshot
 
-__all__ = ["STEPS", "Line", "Statement", "kernel_lines", "statement_of"]
+__all__ = ["STEPS", "Line", "Statement", "kernel_lines", "partial_statement", "statement_of"]
 
 STEPS = {
     "not running": "processes that do not run print 0, their mappings count",
@@ -62,20 +64,25 @@ class Statement:
     total_bytes : int or None
         Physical memory; None if the source does not tell.
     unknown_bytes : Fraction or None
-        What a partial capture cannot tell apart; None if nothing.
+        What a partial capture cannot tell apart, 0 if nothing; None if not even its size is known.
     """
 
     lines: tuple[Line, ...]
     contradictions: tuple[Contradiction, ...]
     total_bytes: int | None
-    unknown_bytes: Fraction | None = None
+    unknown_bytes: Fraction | None = Fraction(0)
 
     def __getitem__(self, key: str) -> Fraction:
         """The bytes of one line."""
-        for line in self.lines:
-            if line.key == key:
-                return line.size_bytes
-        raise KeyError(f"no line {key!r}; lines are {', '.join(line.key for line in self.lines)}")
+        size = self.of(key)
+        if size is None:
+            known = ", ".join(line.key for line in self.lines)
+            raise KeyError(f"no line {key!r}; lines are {known}")
+        return size
+
+    def of(self, key: str) -> Fraction | None:
+        """The bytes of one line, None if there is no such line."""
+        return next((line.size_bytes for line in self.lines if line.key == key), None)
 
     @property
     def contradiction_bytes(self) -> int:
@@ -133,14 +140,54 @@ def statement_of(attribution: Attribution, reported_bytes: int) -> Statement:
             )
         )
     counted = [one for one in counted if one.difference_bytes]
-    lines += [
-        Line("contradiction", "the source is at odds with itself, see below", Fraction(-gap))
-        for gap in (one.difference_bytes for one in counted)
-    ]
+    lines += map(_contradiction, counted)
     if total is not None:
         lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
     apart = [*statistics_against_arenas(snap), *_impossible(physical, wired_owned)]
     return Statement(tuple(lines), (*counted, *apart), total)
+
+
+def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
+    """The statement of a snapshot that does not know its mappings or pages.
+
+    Parameters
+    ----------
+    snap : Snapshot
+    reported : pandas.Series of Int64
+        PSS of each process as the source printed it.
+    """
+    physical = Physical.of(snap)
+    lines: list[Line] = []
+    known = Fraction(0)
+    if reported.notna().any():
+        known = Fraction(int(reported.sum()))
+        missing = int(reported.isna().sum())
+        says = f"PSS as the source printed it, {reported.notna().sum()} processes"
+        says += f" ({missing} more it does not tell)" if missing else ""
+        lines.append(Line("reported", says, known))
+    unknown = None
+    if physical.vmo_bytes is not None:
+        unknown = physical.vmo_bytes - known
+        says = "what VMOs hold beyond that, or less: this capture cannot tell it apart"
+        lines.append(Line("unknown", says, unknown))
+        lines.append(Line("vmos", "VMOs by the kernel statistics", known + unknown, is_sum=True))
+    lines += kernel_lines(physical)
+    parts, total = physical.parts_bytes, physical.total_bytes
+    apart = [*statistics_against_arenas(snap), *_impossible(physical, 0)]
+    if parts is None or total is None:
+        return Statement(tuple(lines), tuple(apart), None, unknown)
+    if parts != total:
+        what = f"the kernel statistics add up to {parts:,} bytes, their total says {total:,}"
+        gap = Contradiction(what, parts, total)
+        apart.insert(0, gap)
+        lines.append(_contradiction(gap))
+    lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
+    return Statement(tuple(lines), tuple(apart), total, unknown)
+
+
+def _contradiction(gap: Contradiction) -> Line:
+    size = Fraction(-gap.difference_bytes)
+    return Line("contradiction", "the source is at odds with itself, see below", size)
 
 
 def _processes(attribution: Attribution, reported_bytes: int) -> Sequence[Line]:
@@ -161,8 +208,14 @@ def _beyond(attribution: Attribution) -> Sequence[Line]:
     """Pages that no process is charged for."""
     kernel, unknown = attribution.elsewhere(attribution.r5).fractions
     hidden = attribution.hidden
-    lines = [
-        Line("kernel-mapped", "the kernel's own part of pages that it maps", kernel),
+    lines = [Line("kernel-mapped", "the kernel's own part of pages that it maps", kernel)]
+    if unknown:
+        lines.append(Line("unknown processes", "address spaces of unknown processes", unknown))
+    if not attribution.view.snap.knows("handles"):
+        says = "no mapping reaches these pages; this capture has no handles to tell whose they are"
+        return [*lines, Line("hidden", says, Fraction(hidden.size_bytes))]
+    return [
+        *lines,
         Line(
             "handle-only",
             "hidden; no mapping reaches these pages, processes have handles to them",
@@ -174,9 +227,6 @@ def _beyond(attribution: Attribution) -> Sequence[Line]:
             Fraction(hidden.kernel_only_bytes),
         ),
     ]
-    if unknown:
-        lines.append(Line("unknown processes", "address spaces of unknown processes", unknown))
-    return lines
 
 
 def kernel_lines(physical: Physical, wired_owned: int = 0) -> Sequence[Line]:

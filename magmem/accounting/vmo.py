@@ -16,9 +16,8 @@ from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import integers
-from magmem.accounting.knowledge import require
+from magmem.accounting.knowledge import HIDDEN_NEEDS, require
 from magmem.accounting.report import Report, columns_text, count, grouped, one_line, plain_records
-from magmem.accounting.rules import RULES
 from magmem.accounting.sharing import disjoint, share
 from magmem.accounting.sight import find_vmo, vmo_label
 from magmem.snapshot import PAGE_BYTES
@@ -91,7 +90,7 @@ def vmo(source: Source, koid: int | str) -> VmoReport:
         The capture does not know the mappings or pages.
     """
     snap = snapshot_of(source)
-    require(snap, "vmo", RULES["exact"].needs)
+    require(snap, "vmo", HIDDEN_NEEDS)
     return VmoReport(attribution_of(snap), find_vmo(snap, koid))
 
 

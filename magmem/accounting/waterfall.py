@@ -32,6 +32,9 @@ _TINTS: Final = {
     "free": "free",
     "total": "other",
     "contradiction": "twice",
+    "hidden": "hidden_kernel",
+    "unknown": "other",
+    "vmos": "shared",
 }
 """Line to tint; the six steps between reported and exact are what the tools count wrongly."""
 
@@ -108,6 +111,8 @@ _WORDS: Final = {
     "alloc": "pages that VMOs own",
     "total": "physical memory",
     "mmu": "page tables (mmu)",
+    "unknown": "unknown (?)",
+    "vmos": "VMOs",
 }
 
 
@@ -134,7 +139,11 @@ def _amount(line: Line) -> str:
 
 def _finding(statement: Statement, name: str) -> str:
     """The title: how far the reported sum is from the exact one."""
-    reported, exact = statement["reported"], statement["exact"]
+    reported, exact = statement.of("reported"), statement.of("exact")
+    if reported is None or exact is None:
+        unknown = statement.of("unknown")
+        size = "what ps misses" if unknown is None else format_size(abs(round(unknown)))
+        return f"{name}: {size} cannot be told apart"
     apart = abs(round(exact - reported))
     if not apart:
         return f"{name}: what ps reports is right, to the byte"

@@ -17,8 +17,7 @@ import numpy as np
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import integers
-from magmem.accounting.knowledge import require
-from magmem.accounting.rules import RULES as ACCOUNTING_RULES
+from magmem.accounting.knowledge import HIDDEN_NEEDS, require
 from magmem.accounting.sharing import disjoint, share
 from magmem.snapshot import PAGE_BYTES
 from magmem.treemap.facts import Facts
@@ -130,7 +129,7 @@ def exact(facts: Facts) -> Charges:
     MissingData
         The snapshot does not know every mapping, page and handle.
     """
-    require(facts.snap, "the exact treemap", ACCOUNTING_RULES["exact"].needs)
+    require(facts.snap, "the exact treemap", HIDDEN_NEEDS)
     attribution = attribution_of(facts.snap)
     view = attribution.view
     seen = see_through(view, attribution.chains, view.vmo, view.begin_page, view.end_page)

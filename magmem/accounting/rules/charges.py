@@ -74,6 +74,11 @@ class Rule:
         Facets of a snapshot that it must know completely (`magmem.snapshot.FACETS`).
     charge : callable
         The rule itself.
+    needs_some : tuple of str
+        Facets of which it can use a part; what is not shown is not counted then.
+    reported : callable or None
+        For captures that do not know what it needs: the rule's numbers as the source printed
+        them, or None if it did not.
     """
 
     name: str
@@ -81,3 +86,5 @@ class Rule:
     source: str
     needs: tuple[str, ...]
     charge: Callable[[Attribution], Charges]
+    needs_some: tuple[str, ...] = ()
+    reported: Callable[[Attribution], Charges | None] | None = None

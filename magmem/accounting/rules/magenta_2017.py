@@ -6,10 +6,11 @@ import numpy as np
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
+from magmem.accounting.kernel import integers
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints
 
-__all__ = ["RULE", "charge"]
+__all__ = ["RULE", "charge", "reported"]
 
 
 def charge(attribution: Attribution) -> Charges:
@@ -23,6 +24,16 @@ def charge(attribution: Attribution) -> Charges:
         Amounts.of_bytes(private + scaled),
         Amounts.of_bytes(scaled),
     )
+
+
+def reported(attribution: Attribution) -> Charges | None:
+    """PSS, PRIVATE and SHARED as the source printed them, None unless it did for each process."""
+    processes = attribution.view.snap.processes
+    columns = [processes[f"reported_{name}_bytes"] for name in ("pss", "private", "shared")]
+    if not len(processes) or any(column.isna().any() for column in columns):
+        return None
+    pss, private, shared = map(integers, columns)
+    return Charges(private, shared, Amounts.of_bytes(pss), Amounts.of_bytes(pss - private))
 
 
 def _reported(attribution: Attribution, by_aspace: Ints) -> Ints:
@@ -41,4 +52,5 @@ RULE = Rule(
     source='reference/accounting.md "magenta-2017: what ps reports"',
     needs=("processes", "mappings", "vmos", "pages"),
     charge=charge,
+    reported=reported,
 )

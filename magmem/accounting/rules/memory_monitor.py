@@ -45,6 +45,7 @@ RULE = Rule(
     name="memory_monitor",
     says="each VMO divided among the processes that have it, map it, or do so with its clones",
     source='reference/accounting.md "Later rules, for comparison"',
-    needs=("processes", "vmos"),
+    needs=("processes",),
     charge=charge,
+    needs_some=("mappings", "vmos", "handles"),
 )

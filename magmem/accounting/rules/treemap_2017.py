@@ -26,6 +26,7 @@ RULE = Rule(
     name="treemap-2017",
     says="each VMO once, divided by its #shr if mapped, by #shr + 1 if only held",
     source='reference/accounting.md "Later rules, for comparison"; reference/tools.md',
-    needs=("processes", "vmos"),
+    needs=("processes",),
     charge=charge,
+    needs_some=("mappings", "vmos", "handles"),
 )
