@@ -15,7 +15,6 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
@@ -23,6 +22,7 @@ from magmem.accounting.byvmo import whole_pages
 from magmem.accounting.kernel import MAX_SHARE_ASPACES, integers
 from magmem.accounting.knowledge import STAGES_NEED, lacks
 from magmem.accounting.physical import Physical
+from magmem.accounting.printed import printed_slack
 from magmem.accounting.runs import Ints, order_by, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -86,7 +86,7 @@ def _machine_pages(snap: Snapshot) -> Fraction | None:
     if physical.vmo_bytes is None or physical.wired_bytes is None:
         return None
     size = np.array([physical.vmo_bytes, physical.wired_bytes])
-    return Fraction(int((size + _slack(snap, "kmem", size)).sum()) // PAGE_BYTES)
+    return Fraction(int((size + printed_slack(snap, "kmem", size)).sum()) // PAGE_BYTES)
 
 
 class _Certain:
@@ -111,11 +111,11 @@ class _Certain:
     def _vmos(self) -> None:
         vmos, view = self.snap.vmos, self.attribution.view
         size = integers(vmos["size_bytes"])
-        slack = _slack(self.snap, "vmos", size)
+        slack = printed_slack(self.snap, "vmos", size)
         known_size = vmos["size_bytes"].notna().to_numpy()
         self.most_pages: Ints = np.where(known_size, whole_pages(size + slack), UNKNOWN)
         told = integers(vmos["reported_committed_bytes"])
-        slack = _slack(self.snap, "vmos", told)
+        slack = printed_slack(self.snap, "vmos", told)
         reported = vmos["reported_committed_bytes"].notna().to_numpy()
         counted = vmos["pages_known"].to_numpy()
         physical = (vmos["kind"] == "physical").fillna(False).to_numpy(dtype=bool)
@@ -190,7 +190,7 @@ class _Certain:
         )
         self._ranges(first, ranged[region], begin, end)
         resident = integers(table["reported_resident_bytes"])[region]
-        slack = _slack(snap, "regions", resident)
+        slack = printed_slack(snap, "regions", resident)
         tells = table["reported_resident_bytes"].notna().to_numpy()[region]
         surely = np.where(tells, -(-np.maximum(resident - slack, 0) // PAGE_BYTES), 0)
         counted = snap.vmos["pages_known"].to_numpy()[vmo] & ranged[region]
@@ -241,7 +241,7 @@ class _Certain:
         # A process that does not run prints zeros, whatever it maps.
         known = known & (printed[0] + printed[1] > 0)
         for size in printed:
-            slack = _slack(self.snap, "tasks", size)
+            slack = printed_slack(self.snap, "tasks", size)
             low = -(-np.maximum(size - slack, 0) // PAGE_BYTES)
             sides += [np.where(known, low, -1), np.where(known, (size + slack) // PAGE_BYTES, -1)]
         return sides[0], sides[1], sides[2], sides[3]
@@ -343,21 +343,3 @@ class _Certain:
         every = every[:, order]
         first = starts_of(every[0] * max(1, len(parent)) + every[1])
         return every[0][first], every[1][first]
-
-
-def _slack(snap: Snapshot, table: str, size: Ints) -> Ints:
-    """By how much sizes of a table may be off, having been printed with one decimal.
-
-    A size that is a whole number of tenths of a unit may have been printed in it; the remainder
-    that the decimal stands for is up to 75/1024 of the unit off.
-    """
-    slack = np.zeros_like(size)
-    rounded = snap.sources["rounded"] & snap.sources["tables"].str.contains(table, regex=False)
-    if not pd.Series(rounded).any():
-        return slack
-    for power in range(1, 7):
-        unit = 1024**power
-        tenths = (size * 10 + unit // 2) // unit if power < 6 else np.zeros_like(size)
-        near = np.abs(tenths * unit - size * 10) <= 10
-        slack = np.where((tenths > 0) & near, unit * 75 // 1024 + 1, slack)
-    return slack

@@ -106,7 +106,7 @@ def statistics_against_arenas(snap: Snapshot) -> list[Contradiction]:
 
 def _arenas(snap: Snapshot) -> dict[str, int]:
     known: dict[str, int] = {}
-    if not len(snap.arenas):
+    if not snap.knows("arenas"):
         return known
     for use, state in STATES.items():
         pages = snap.arenas[state]

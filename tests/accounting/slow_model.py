@@ -221,6 +221,42 @@ class SlowModel:
                 by_process[koid] += Fraction(PAGE, len(holders[page]))
         return by_process, held, kernel
 
+    def hidden_why(self) -> dict[tuple[int, str], int]:
+        """Pages without a process's mapping by (VMO, reason)."""
+        sharers, holders = self.sharers(), self.holders()
+        mapped = {mapping.vmo for mapping in self.mappings.values()}
+        behind = {
+            page
+            for mapping in self.mappings.values()
+            for index in self.range_of(mapping)
+            for page in self.chain(mapping.vmo, index)
+        }
+        found: dict[tuple[int, str], int] = Counter()
+        for page, aspaces in sharers.items():
+            if aspaces - self.kernel:
+                continue
+            if aspaces:
+                why = "kernel-mapped"
+            elif page in behind:
+                why = "shadowed"
+            elif page[0] in mapped:
+                why = "unmapped part"
+            else:
+                why = "handle-only" if holders[page] else "kernel-only"
+            found[page[0], why] += 1
+        return found
+
+    def chain(self, vmo: int, index: int) -> list[Page]:
+        """Every page that stands at an index of the VMO or of one above it."""
+        pages = []
+        at: int | None = vmo
+        while at is not None and index < self.size[at]:
+            if index in self.owned[at]:
+                pages.append((at, index))
+            index += self.shift[at]
+            at = self.parent[at]
+        return pages
+
     def linux(self) -> dict[int, Fraction]:
         """Proportional bytes by address space, each page divided by its page-table entries."""
         seen: list[tuple[int, Page]] = []
