@@ -231,7 +231,7 @@ def again(snap: Snapshot) -> Snapshot:
 
 
 def once(snap: Snapshot, tables: bool) -> dict[str, float]:
-    """Seconds of the ledger, of every rule after it, and with `tables` of their tables and texts."""
+    """Seconds of the ledger and every rule; with `tables` of their tables and texts as well."""
     books: dict[str, Any] = {}
 
     def book() -> None:
