@@ -168,12 +168,13 @@ class _Reader:
                 record = ProcessRecord(pid, parse_stat(folder.read("stat"), f"{place}/stat"))
                 try:
                     self._read(folder, record)
-                except PermissionError:
-                    self.reading.closed.append(pid)
                 except GONE:
                     raise
                 except (CaptureError, OSError) as error:
-                    self.reading.odd.append((place, str(error)))
+                    if isinstance(error, PermissionError) and record.sums is None:
+                        self.reading.closed.append(pid)
+                    else:
+                        self.reading.odd.append((place, str(error)))
         except GONE:
             self.reading.gone.append(pid)
         except (CaptureError, OSError) as error:

@@ -220,6 +220,27 @@ def test_process_that_ends_while_it_is_read(
         assert snap.coverage["processes"] == "complete"
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), PermissionError(13, "no")])
+def test_late_failure_keeps_what_was_read(
+    proc: FakeProc, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """A process whose descriptors cannot be read keeps its mappings and pages; a note says so."""
+    whole = capture_linux("pages", proc=proc.root)
+    read = ProcFolder.numbers
+
+    def failing(self: ProcFolder, name: str) -> list[int]:
+        if self.place.endswith("/100") and name == "fd":
+            raise error
+        return read(self, name)
+
+    monkeypatch.setattr(ProcFolder, "numbers", failing)
+    snap = capture_linux("pages", proc=proc.root)
+    assert snap.entries.equals(whole.entries)
+    assert snap.pages.equals(whole.pages)
+    assert snap.coverage["handles"] == "partial"
+    assert len(snap.notes) == len(whole.notes) + 1
+
+
 def test_choice_of_processes(proc: FakeProc) -> None:
     """Only those asked for are there, the machine is whole, and what is partial says so."""
     snap = capture_linux("pages", pids=[101, 4000], proc=proc.root)
