@@ -118,8 +118,8 @@ def statement_of(attribution: Attribution, reported_bytes: int) -> Statement:
         *_processes(attribution, reported_bytes),
         *_beyond(attribution),
         Line("alloc", "pages that VMOs own", Fraction(alloc), is_sum=True),
-        *kernel_lines(physical, wired_owned),
     ]
+    kernel = kernel_lines(physical, wired_owned)
     if physical.vmo_bytes is None:
         physical = replace(physical, vmo_bytes=alloc - wired_owned)
     parts = physical.parts_bytes
@@ -142,6 +142,7 @@ def statement_of(attribution: Attribution, reported_bytes: int) -> Statement:
         )
     counted = [one for one in counted if one.difference_bytes]
     lines += map(_contradiction, counted)
+    lines += kernel
     if total is not None:
         lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
     apart = [*statistics_against_arenas(snap), *_impossible(physical, wired_owned)]
@@ -172,11 +173,11 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
         says = "what VMOs hold beyond that, or less: this capture cannot tell it apart"
         lines.append(Line("unknown", says, unknown))
         lines.append(Line("vmos", "VMOs by the kernel statistics", known + unknown, is_sum=True))
-    lines += kernel_lines(physical)
+    kernel = kernel_lines(physical)
     parts, total = physical.parts_bytes, physical.total_bytes
     apart = [*statistics_against_arenas(snap), *_impossible(physical, 0)]
     if parts is None or total is None:
-        return Statement(tuple(lines), tuple(apart), None, unknown)
+        return Statement((*lines, *kernel), tuple(apart), None, unknown)
     if parts != total:
         what = f"the kernel statistics add up to {parts:,} bytes, their total says {total:,}"
         gap = Contradiction(what, parts, total)
@@ -186,6 +187,7 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
         else:
             apart.insert(0, gap)
             lines.append(_contradiction(gap))
+    lines += kernel
     lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
     return Statement(tuple(lines), tuple(apart), total, unknown)
 

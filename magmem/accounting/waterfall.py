@@ -32,6 +32,7 @@ _TINTS: Final = {
     "free": "free",
     "total": "other",
     "contradiction": "twice",
+    "printing": "other",
     "hidden": "hidden_kernel",
     "unknown": "other",
     "vmos": "shared",
