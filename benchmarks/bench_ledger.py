@@ -13,6 +13,7 @@ libraries, thousands of different ranges of one VMO: the worst case.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import resource
@@ -60,10 +61,16 @@ def big_machine(processes: int, scattered: bool = False, seed: int = 7) -> Snaps
     parent = np.full(vmos, -1, np.int64)
     clone = np.flatnonzero(kind == 2)
     parent[clone] = rng.integers(0, libraries, clones)
+    # A clone is a library's data, as a loader makes one for each process; or anything of it.
+    offset = np.zeros(vmos, np.int64)
+    offset[clone] = size[parent[clone]] * 9 // 10
+    size[clone] = np.maximum(size[parent[clone]] - offset[clone], 1)
+    if scattered:
+        offset[clone] = rng.integers(0, 20, clones)
     # A fifth of the clones are clones of clones.
     nested = clone[clones * 4 // 5 :]
     parent[nested] = rng.choice(clone[: clones * 4 // 5], len(nested))
-    offset = np.where(kind == 2, rng.integers(0, 20, vmos), 0)
+    offset[nested], size[nested] = 0, size[parent[nested]]
     mapped_vmo, mapped_by = _mapped(rng, kind, home, processes, mappings)
     begin, length = _ranges(rng, size, kind, mapped_vmo, scattered)
     order = np.argsort(mapped_by, kind="stable")
@@ -189,14 +196,15 @@ def _ranges(
 ) -> tuple[Ints, Ints]:
     """First page and length of each mapping.
 
-    A library's mappings are its text, its rodata or its data, the same in every process; half of
-    the others are whole, half any part. `scattered`: any part of libraries too.
+    A library's mappings are its text, its rodata or its data, the same in every process; clones
+    are mapped whole; half of the others are whole, half any part. `scattered`: any part of
+    libraries and clones too.
     """
     text, rodata = size * 6 // 10, size * 3 // 10
     first = np.stack([np.zeros_like(size), text, text + rodata])
     length = np.stack([text, rodata, size - text - rodata])
     segment = np.arange(len(vmo)) % 3
-    whole = rng.random(len(vmo)) < 0.5
+    whole = (rng.random(len(vmo)) < 0.5) | ((kind[vmo] == 2) & (not scattered))
     begin = np.where(whole, 0, (rng.random(len(vmo)) * size[vmo]).astype(np.int64))
     rest = size[vmo] - begin
     pages = np.where(whole, rest, 1 + (rng.random(len(vmo)) * (rest + 2)).astype(np.int64))
@@ -233,6 +241,8 @@ def again(snap: Snapshot) -> Snapshot:
 def once(snap: Snapshot, tables: bool) -> dict[str, float]:
     """Seconds of the ledger and every rule; with `tables` of their tables and texts as well."""
     books: dict[str, Any] = {}
+    # What the last round left is memory for this one.
+    gc.collect()
 
     def book() -> None:
         books["ledger"] = ledger(snap)

@@ -71,7 +71,7 @@ def account(source: Source, rule: str = "exact") -> Listing:
                 "pss_bytes": exact_column(charges.pss.fractions),
                 "private_bytes": charges.private_bytes,
                 "shared_bytes": charges.shared_bytes,
-                "scaled_bytes": exact_column(charges.scaled.fractions),
+                "scaled_bytes": exact_column(_scaled(charges)),
             }
             | {name: exact_column(values()) for name, values in charges.more.items()}
         )
@@ -190,6 +190,11 @@ def charges_of(attribution: Attribution, rule: Rule) -> Charges:
             return printed
     require(snap, rule.name, rule.needs, rule.needs_some)
     return kept_with(attribution, f"_charges {rule.name}", lambda: rule.charge(attribution))
+
+
+def _scaled(charges: Charges) -> Sequence[Fraction]:
+    private = charges.private_bytes.tolist()
+    return [size - alone for size, alone in zip(charges.pss.fractions, private, strict=True)]
 
 
 def _who(attribution: Attribution) -> dict[str, Any]:

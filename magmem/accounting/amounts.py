@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.runs import Ints, blocks, order_of, starts_of
-from magmem.accounting.wide import Wide
+from magmem.accounting.wide import Wide, joined_rows
 
 __all__ = ["Amounts", "Terms", "whole_bytes"]
 
@@ -168,12 +168,14 @@ class Amounts:
         """The exact bytes of every row."""
         bounds = np.searchsorted(self.row, np.arange(self.rows + 1)).tolist()
         shares, numerators = self.share.tolist(), self.numerator.tolist()
+        wide, below = joined_rows(self.wide)
         result = []
-        for begin, end in itertools.pairwise(bounds):
-            result.append(_sum(shares[begin:end], numerators[begin:end]))
-        for one in self.wide:
-            for row, size in one.by_row().items():
-                result[row] += size
+        for row, (begin, end) in enumerate(itertools.pairwise(bounds)):
+            whole, common = _sum(shares[begin:end], numerators[begin:end])
+            further = wide.get(row)
+            if further is not None:
+                whole, common = whole * below + further * common, common * below
+            result.append(Fraction(whole, common))
         return result
 
     @cached_property
@@ -190,9 +192,8 @@ class Amounts:
             shares, sums = self.share[order], self.numerator[order]
             first = starts_of(shares)
             distinct, sums = shares[first], np.add.reduceat(sums, first)
-        return _sum(distinct.tolist(), sums.tolist()) + sum(
-            (one.total for one in self.wide), Fraction(0)
-        )
+        listed = Fraction(*_sum(distinct.tolist(), sums.tolist()))
+        return listed + sum((one.total for one in self.wide), Fraction(0))
 
     @property
     def alone_bytes(self) -> Ints:
@@ -220,20 +221,22 @@ def whole_bytes(parts: Sequence[Fraction]) -> list[int]:
     """
     if all(part.denominator == 1 for part in parts):
         return [part.numerator for part in parts]
+    common = math.lcm(*{part.denominator for part in parts})
     result: list[int] = []
-    exact, shown = Fraction(0), 0
+    exact = shown = 0
     for part in parts:
-        exact += part
-        rounded = math.floor(exact + Fraction(1, 2))
+        exact += part.numerator * (common // part.denominator)
+        rounded = (2 * exact + common) // (2 * common)
         result.append(rounded - shown)
         shown = rounded
     return result
 
 
-def _sum(shares: list[int], numerators: list[int]) -> Fraction:
+def _sum(shares: list[int], numerators: list[int]) -> tuple[int, int]:
+    """Numerator and denominator of the sum of ``numerator / share``."""
     common = math.lcm(*shares)
     whole = sum(part * (common // share) for share, part in zip(shares, numerators, strict=True))
-    return Fraction(whole, common)
+    return whole, common
 
 
 def _added_up(rows: int, terms: Sequence[Terms]) -> Terms:

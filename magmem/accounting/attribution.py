@@ -191,6 +191,11 @@ class Attribution:
             np.concatenate((end[direct], self._seen.end[seen])),
         )
 
+    @cached_property
+    def process_stages(self) -> tuple[Amounts, ...]:
+        """R0 … R5, rows are processes."""
+        return tuple(map(self.by_process, self.stages))
+
     def by_process(self, amounts: Amounts) -> Amounts:
         """Amounts of address spaces as amounts of processes; the kernel's are left out."""
         return amounts.moved(self.population.of_aspace, len(self.population))

@@ -61,10 +61,10 @@ class CompleteLedger(Ledger):
         """Sum of the reported PSS."""
         return int(self.reported.sum())
 
-    @cached_property
+    @property
     def stages(self) -> tuple[Amounts, ...]:
         """R0 … R5 of each process."""
-        return tuple(map(self._attribution.by_process, self._attribution.stages))
+        return self._attribution.process_stages
 
     @cached_property
     def _held(self) -> Sequence[Fraction] | None:

@@ -209,8 +209,8 @@ def _processes(attribution: Attribution, reported_bytes: int) -> Sequence[Line]:
         Line("reported", "the PSS of all processes, as ps prints them", Fraction(reported_bytes))
     ]
     before = Fraction(reported_bytes)
-    for step, stage in zip(STAGES, attribution.stages, strict=True):
-        after = attribution.by_process(stage).total
+    for step, stage in zip(STAGES, attribution.process_stages, strict=True):
+        after = stage.total
         lines.append(Line(step, STEPS[step], after - before))
         before = after
     lines.append(Line("exact", "exact PSS of all processes", before, is_sum=True))

@@ -9,6 +9,7 @@ the parts in big integers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from magmem.accounting.runs import Ints
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["Wide"]
+__all__ = ["Wide", "joined_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,35 +103,42 @@ class Wide:
         np.add.at(sums, self.row, (below[self.last] - below[self.first]) / self.divisor)
         return sums * (self.sign * PAGE_BYTES)
 
-    def by_row(self) -> dict[int, Fraction]:
-        """The exact bytes of each row."""
+    def by_row(self) -> tuple[dict[int, int], int]:
+        """The exact bytes of each row, as numerators over one denominator."""
         touched = np.zeros(len(self.pages) + 1, np.int64)
         np.add.at(touched, self.first, 1)
         np.add.at(touched, self.last, -1)
         part = np.flatnonzero((np.cumsum(touched)[:-1] > 0) & (self.sharers > 1))
         sharers, pages = self.sharers[part].tolist(), self.pages[part].tolist()
         common = math.lcm(*set(sharers))
+        worth = {count: common // count for count in set(sharers)}
         # A range's sum is the running sum read at its end less the one read at its begin; each
         # reading comes after all shared parts that lie before its place.
         place = np.concatenate((self.first, self.last))
         order = np.argsort(place)
         due = np.searchsorted(part, place[order]).tolist()
         sign = np.where(order < len(self.row), -1, 1).tolist()
-        width = int(self.divisor.max(initial=0)) + 1
-        key = np.tile(self.row * width + self.divisor, 2)[order].tolist()
-        paid = dict.fromkeys(key, 0)
+        divisors = math.lcm(*set(self.divisor.tolist()))
+        rows = np.tile(self.row, 2)[order].tolist()
+        weight = [divisors // by for by in np.tile(self.divisor, 2)[order].tolist()]
+        paid = dict.fromkeys(rows, 0)
         running = done = 0
-        for at, payer, way in zip(due, key, sign, strict=True):
+        for at, row, way, times in zip(due, rows, sign, weight, strict=True):
             while done < at:
-                running += pages[done] * (common // sharers[done])
+                running += pages[done] * worth[sharers[done]]
                 done += 1
-            if way > 0:
-                paid[payer] += running
-            else:
-                paid[payer] -= running
-        sums: dict[int, Fraction] = {}
-        for payer, whole in paid.items():
-            row, divisor = divmod(payer, width)
-            size = Fraction(self.sign * PAGE_BYTES * whole, common * divisor)
-            sums[row] = sums[row] + size if row in sums else size
-        return sums
+            paid[row] += way * times * running
+        unit = self.sign * PAGE_BYTES
+        return {row: whole * unit for row, whole in paid.items()}, common * divisors
+
+
+def joined_rows(wides: Sequence[Wide]) -> tuple[dict[int, int], int]:
+    """Rows of several, added up over one denominator."""
+    parts = [wide.by_row() for wide in wides]
+    common = math.lcm(*(below for _, below in parts))
+    sums: dict[int, int] = {}
+    for rows, below in parts:
+        times = common // below
+        for row, whole in rows.items():
+            sums[row] = sums.get(row, 0) + whole * times
+    return sums, common

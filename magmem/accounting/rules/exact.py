@@ -19,7 +19,7 @@ def charge(attribution: Attribution) -> Charges:
 
     A capture without handles cannot tell whose hidden pages are; they are one sum then.
     """
-    pss = attribution.by_process(attribution.r5)
+    pss = attribution.process_stages[-1]
     kernel, unknown = attribution.elsewhere(attribution.r5).fractions
     whole = attribution.sum_by_process(attribution.reached_bytes)
     split = Charges.split(pss, whole)
