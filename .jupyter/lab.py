@@ -1,4 +1,7 @@
-"""Start JupyterLab on the first chapter; print its address where no browser can be opened."""
+"""Start JupyterLab on the first chapter; print its address where no browser can be opened.
+
+It saves notebooks in the form of `stored.py`, which stands beside this file.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,8 @@ def trust_course() -> None:
 def arguments() -> list[str]:
     """The command line of JupyterLab for this machine and user."""
     words = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
         f"--LabApp.default_url=/lab/tree/{START}",
+        "--FileContentsManager.pre_save_hook=stored.on_save",
     ]
     if not any(word.startswith("--ServerApp.root_dir=") for word in sys.argv):
         words.append(f"--ServerApp.root_dir={ROOT}")
@@ -44,9 +45,16 @@ def arguments() -> list[str]:
     return [*words, *sys.argv[1:]]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Become JupyterLab. In this process, so that `stored` is importable here and in no kernel."""
+    from jupyterlab.labapp import LabApp
+
     trust_course()
-    command = arguments()
-    if "--no-browser" in command:
+    words = arguments()
+    if "--no-browser" in words:
         print("No screen here: open the address that JupyterLab prints below.", flush=True)
-    os.execv(command[0], command)
+    LabApp.launch_instance(words)
+
+
+if __name__ == "__main__":
+    main()

@@ -148,3 +148,12 @@ def summary(page: Page) -> str:
     )
     page.wait_for_timeout(300)
     return "".join(outputs(page)[-1]["text"])
+
+
+def save(page: Page, lab: Lab, name: str) -> Path:
+    """Save the open notebook; returns the file, once it is written."""
+    page.evaluate(
+        "async () => { const panel = window.jupyterapp.shell.currentWidget;"
+        " panel.content.model.dirty = true; await panel.context.save(); }"
+    )
+    return lab.folder / "notebooks" / name

@@ -1,6 +1,6 @@
 """Run notebooks and store their outputs so that a second run changes no byte.
 
-Cell ids follow the position, and nothing of the machine is kept: no times, no versions, no paths.
+They are stored as JupyterLab saves them under `make lab`: nothing of the machine is kept.
 Usage: run_notebooks.py NOTEBOOK... [--check]   (--check: fail if a run would change a file)
 """
 
@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {"name": "python"}
+sys.path.insert(0, str(Path(__file__).parents[2] / ".jupyter"))
+
+from stored import settle
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -27,16 +28,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         resources={"metadata": {"path": path.parent}},
     )
     client.execute()
-    notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
-    notebook.nbformat_minor = 5
-    for position, cell in enumerate(notebook.cells):
-        for output in cell.get("outputs", []):
-            # A widget's view has a random id and no kernel behind it; its still form stays.
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-        cell.id = f"cell-{position:02d}"
-        cell.metadata = {
-            key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter")
-        }
+    settle(notebook)
     return notebook
 
 

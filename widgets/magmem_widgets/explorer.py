@@ -120,7 +120,10 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
 
 
 def _descendants(widget: Widget) -> list[Widget]:
+    """Every widget it holds, innermost first: children, and each one's layout and style."""
+    held = [getattr(widget, name, None) for name in ("layout", "style")]
     found: list[Widget] = []
-    for child in getattr(widget, "children", ()):
-        found += [*_descendants(child), child]
+    for child in (*getattr(widget, "children", ()), *held):
+        if isinstance(child, Widget):
+            found += [*_descendants(child), child]
     return found

@@ -1,0 +1,43 @@
+"""Disposing of an explorer, whichever it is, leaves nothing of it behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import comm
+import pytest
+
+import magmem
+from magmem_widgets import (
+    AddressSpaceExplorer,
+    Explorer,
+    HiddenVmoExplorer,
+    KernelExplorer,
+    MultiplyMappedLab,
+    PssExplorer,
+    TimeMachine,
+    TreemapExplorer,
+)
+
+MAKERS: dict[str, Callable[[], Explorer]] = {
+    "AddressSpaceExplorer": lambda: AddressSpaceExplorer(
+        magmem.scenarios.make("guide_vmaps"), 2470
+    ),
+    "HiddenVmoExplorer": HiddenVmoExplorer,
+    "KernelExplorer": KernelExplorer,
+    "MultiplyMappedLab": MultiplyMappedLab,
+    "PssExplorer": PssExplorer,
+    "TimeMachine": lambda: TimeMachine(magmem.scenarios.make("fork_like_clones")),
+    "TreemapExplorer": lambda: TreemapExplorer(magmem.read_capture("small-machine")),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_closing_ends_every_comm(name: str) -> None:
+    """Children, layouts and styles included: as many comms are open as before it was made."""
+    comms = comm.get_comm_manager().comms
+    before = set(comms)
+    explorer = MAKERS[name]()
+    assert len(set(comms) - before) > 5
+    explorer.close()
+    assert set(comms) == before
