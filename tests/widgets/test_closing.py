@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import comm
 import pytest
-
-import magmem
 from magmem_widgets import (
     AddressSpaceExplorer,
     Explorer,
@@ -18,6 +16,8 @@ from magmem_widgets import (
     TimeMachine,
     TreemapExplorer,
 )
+
+import magmem
 
 MAKERS: dict[str, Callable[[], Explorer]] = {
     "AddressSpaceExplorer": lambda: AddressSpaceExplorer(
