@@ -7,7 +7,8 @@
 - Device memory: a physical VMO, which is no RAM.
 
 Names are file names without folders, at most 31 bytes; the id is the path. Koids are made up, as
-Linux has none: `VMO_KOID` and up, in the order in which VMOs are met.
+Linux has none. They lie above `VMO_KOID` and follow from device and inode, or from process and
+address, so that two captures of one machine agree and can be compared.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,10 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 VMO_KOID = 20_000_000
-"""The koid of the first VMO less one; pids end far below (at 4,194,304)."""
+"""Koids of VMOs lie above; pids end far below (at 4,194,304)."""
+
+SPREAD = 79_000_000
+"""So far above at most, below those of threads."""
 
 PAGE = 4096
 """Bytes of a page of the snapshot's tables."""
@@ -80,6 +85,7 @@ class Vmos:
         self.rows: list[Vmo] = []
         self._row_of: dict[tuple[str, int | str], int] = {}
         self._ids: set[str] = set()
+        self._koids: set[int] = set()
         self._in_memory: set[int] = set()
 
     def add(
@@ -91,17 +97,28 @@ class Vmos:
         kind: str = "paged",
         is_wired: bool = False,
         is_kernel: bool = False,
+        identity: str = "",
     ) -> int:
-        """A new VMO; returns its row. The kernel's own have koid 0."""
+        """A new VMO; returns its row.
+
+        The koid follows from `identity`, else from the id; the kernel's own have koid 0.
+        """
         unique, count = vmo_id, 1
         while unique in self._ids:
             count += 1
             unique = f"{vmo_id}#{count}"
         self._ids.add(unique)
         row = len(self.rows)
-        koid = 0 if is_kernel else VMO_KOID + 1 + row
+        koid = 0 if is_kernel else self._koid(identity or unique)
         self.rows.append(Vmo(unique, name, size_bytes, koid, kind, is_wired))
         return row
+
+    def _koid(self, identity: str) -> int:
+        koid = VMO_KOID + 1 + crc32(identity.encode()) % SPREAD
+        while koid in self._koids:
+            koid += 1
+        self._koids.add(koid)
+        return koid
 
     def file(self, device: str, inode: int, path: str) -> int:
         """The VMO of a file, also of one met before."""
@@ -112,6 +129,7 @@ class Vmos:
                 _short(path),
                 0,
                 is_wired=_DRIVER.match(path) is not None,
+                identity=f"{device}:{inode}",
             )
             self._row_of[device, inode] = row
             if IN_MEMORY.match(path):
