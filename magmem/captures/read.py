@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -21,7 +21,11 @@ LIVE = "live"
 """The source that is this Linux machine itself."""
 
 
-def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
+def read_capture(
+    *sources: str | PathLike[str],
+    name: str = "",
+    progress: Callable[[int, int], object] | None = None,
+) -> Snapshot:
     """Read captures of one machine state into a snapshot.
 
     Parameters
@@ -34,6 +38,8 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
         is ``./live``.
     name : str
         What to call the state; empty for what the capture calls itself, else its file's name.
+    progress : callable, optional
+        While ``live`` is read, called with how many processes are read and how many there are.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
     """
     if not sources:
         raise TypeError("read_capture needs a file, a dataset name or -")
-    snapshots = [_read_one(source) for source in sources]
+    snapshots = [_read_one(source, progress) for source in sources]
     names = [
         snap.name or Path(source).name for snap, source in zip(snapshots, sources, strict=True)
     ]
@@ -67,11 +73,13 @@ def read_capture(*sources: str | PathLike[str], name: str = "") -> Snapshot:
     return snapshots[0] if snapshots[0].name == label else snapshots[0].renamed(label)
 
 
-def _read_one(source: str | PathLike[str]) -> Snapshot:
+def _read_one(
+    source: str | PathLike[str], progress: Callable[[int, int], object] | None
+) -> Snapshot:
     if source == LIVE:
         from magmem.linux.capture import capture_linux
 
-        return capture_linux()
+        return capture_linux(progress=progress)
     return _read(load_source(source))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from magmem.cli.common import complete_capture, emit, output_parameters, write
+from magmem.cli.common import complete_capture, emit, output_parameters, read, write
 from magmem.cli.tool import KoidOr, Tool, shell_command
 
 __all__ = ["TOOLS", "account", "compare", "diff", "hidden", "ledger", "page", "vmo"]
@@ -109,7 +109,7 @@ def _diff(before: str, after: str, output: str | None) -> int:
             "table = listing.df  # the same rows as a DataFrame, sizes in bytes\n"
         )
         return 0
-    return emit(magmem.diff(magmem.read_capture(before), magmem.read_capture(after)), output)
+    return emit(magmem.diff(read(before), read(after)), output)
 
 
 diff = click.Command(

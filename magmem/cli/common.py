@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from magmem.listing import Listing
+    from magmem.snapshot import Snapshot
 
 __all__ = [
-    "capture_argument",
     "capture_parameter",
     "complete_capture",
     "emit",
-    "output_options",
     "output_parameters",
+    "read",
     "write",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 def capture_parameter(required: bool = True) -> click.Argument:
-    """``CAPTURE...``: one or more files, dataset names or ``-``, merged when several."""
+    """``CAPTURE...``: files, dataset names, ``live`` or ``-``, merged when several."""
     return click.Argument(
         ["capture"],
         nargs=-1,
@@ -46,23 +43,6 @@ def output_parameters() -> list[click.Parameter]:
     ]
 
 
-def capture_argument(function: F) -> F:
-    """Add `capture_parameter` to a command."""
-    return _with_parameters(function, [capture_parameter()])
-
-
-def output_options(function: F) -> F:
-    """Add `output_parameters` to a command."""
-    return _with_parameters(function, output_parameters())
-
-
-def _with_parameters(function: F, parameters: list[click.Parameter]) -> F:
-    # click reads parameters off the function from last to first, as decorators leave them.
-    held = function.__dict__.setdefault("__click_params__", [])
-    held.extend(reversed(parameters))
-    return function
-
-
 def emit(listing: Listing, output: str | None = None) -> int:
     """Print a listing in the asked form, its warnings to stderr; returns its exit status."""
     if output == "json":
@@ -75,6 +55,23 @@ def emit(listing: Listing, output: str | None = None) -> int:
     for warning in listing.warnings:
         click.echo(warning, err=True)
     return listing.exit_status
+
+
+def read(*captures: str) -> Snapshot:
+    """The state that CAPTURE means; of this machine, where it takes long, with progress.
+
+    Raises
+    ------
+    MagmemError
+        It cannot be read.
+    """
+    from magmem.captures import read_capture
+
+    if "live" not in captures:
+        return read_capture(*captures)
+    from magmem.cli.progress import progress_line
+
+    return read_capture(*captures, progress=progress_line())
 
 
 def write(text: str) -> None:
@@ -98,10 +95,10 @@ def complete_capture(
     param: click.Parameter,  # noqa: ARG001
     incomplete: str,
 ) -> list[click.shell_completion.CompletionItem]:
-    """Datasets and files that begin so."""
+    """Datasets, `live`, and files that begin so."""
     from click.shell_completion import CompletionItem
 
     from magmem import datasets
 
-    names = [name for name in datasets.names() if name.startswith(incomplete)]
+    names = [name for name in (*datasets.names(), "live") if name.startswith(incomplete)]
     return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]

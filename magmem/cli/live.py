@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from magmem.cli.common import capture_argument, emit, output_options, write
+from magmem.cli.common import write
+from magmem.cli.progress import progress_line
+from magmem.cli.tool import Tool, shell_command
 
-__all__ = ["capture", "linux_ledger", "top"]
+__all__ = ["LINUX_LEDGER", "capture", "linux_ledger", "top"]
 
 LIVE = click.Choice(["live"])
-QUIET_SECONDS = 0.5
-"""Progress is shown when a capture takes longer."""
+
+TOP_LINES = 20
+"""What `top` shows where it is not on a terminal."""
+
+HOME_AND_ERASE = "\x1b[H\x1b[J"
+"""The cursor to the top, and everything below it gone; no mode of the terminal changes."""
 
 
 @click.command(epilog="\b\nExample:\n  magmem capture live -o mine.json && magmem ps mine.json")
@@ -68,7 +72,7 @@ def capture(
         detail,  # type: ignore[arg-type]
         jobs,  # type: ignore[arg-type]
         pids=pids or None,
-        progress=_progress() if sys.stderr.isatty() else None,
+        progress=progress_line(),
     )
     notes = snap.notes
     if redact or keep:
@@ -93,53 +97,34 @@ def capture(
 @click.option(
     "--lines",
     type=click.IntRange(min=0),
-    default=20,
-    show_default=True,
-    help="Processes shown; 0 shows all.",
+    help=f"Processes shown, 0 for all; else what the terminal holds, or {TOP_LINES}.",
 )
-def top(machine: str, times: int | None, delay: float, lines: int) -> int:  # noqa: ARG001
+def top(machine: str, times: int | None, delay: float, lines: int | None) -> int:  # noqa: ARG001
     """Show the processes of this machine by PSS, and what changed, again and again."""
+    from magmem.linux.top import OTHER_LINES
     from magmem.linux.top import top as looks
 
-    on_screen = sys.stdout.isatty()
-    with suppress(KeyboardInterrupt):
+    on_screen = sys.stdout is not None and sys.stdout.isatty()
+    if lines is None:
+        rows = shutil.get_terminal_size().lines if on_screen else TOP_LINES + OTHER_LINES
+        lines = max(1, rows - OTHER_LINES)
+    try:
         for listing in looks(times, delay, lines):
-            if on_screen:
-                click.clear()
-            write(listing.text)
+            write(HOME_AND_ERASE * on_screen + listing.text)
+    except KeyboardInterrupt:
+        write("\n" * on_screen)  # the terminal has shown ^C where the next prompt would stand
     return 0
 
 
-@click.command("linux-ledger", epilog="\b\nExample:\n  magmem linux-ledger live")
-@capture_argument
-@output_options
-def linux_ledger(capture: tuple[str, ...], output: str | None) -> int:
-    """Show where the memory of a Linux machine is, to the byte.
+LINUX_LEDGER = Tool(
+    name="linux-ledger",
+    function="linux_ledger",
+    help="""Where is the memory of a Linux machine, to the byte?
 
     The sum of PSS, the page cache, tmpfs, the kernel's heap, page tables, stacks and free memory
     add up to physical memory; what no counter tells is a line of its own.
-    """
-    if output == "python":
-        captures = ", ".join(map(repr, capture))
-        write(f"import magmem\n\nprint(magmem.linux_ledger(magmem.read_capture({captures})))\n")
-        return 0
-    from magmem.accounting.linux_ledger import linux_ledger as ledger
-    from magmem.captures import read_capture
+    """,
+    examples=(("", "every line; CAPTURE may be live or of capture live"),),
+)
 
-    return emit(ledger(read_capture(*capture)), output)
-
-
-def _progress() -> Callable[[int, int], None]:
-    """Write how far a capture is, once it takes long, over one line of standard error."""
-    began = time.monotonic()
-    shown = False
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        if done < total and time.monotonic() - began > QUIET_SECONDS:
-            click.echo(f"\r{done} of {total} processes", err=True, nl=False)
-            shown = True
-        elif shown:
-            click.echo(f"\r{total} of {total} processes", err=True)
-
-    return show
+linux_ledger = shell_command(LINUX_LEDGER)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from magmem.cli.common import capture_parameter, emit, output_parameters, write
+from magmem.cli.common import capture_parameter, emit, output_parameters, read, write
 from magmem.errors import KernelError, NotFound, WrongType
 
 if TYPE_CHECKING:
@@ -218,10 +218,8 @@ def _print(tool: Tool, arguments: dict[str, Any]) -> int:
     if output == "python":
         write(tool.program(captures, arguments))
         return 0
-    from magmem.captures import read_capture
-
     try:
-        listing = tool.listing(read_capture(*captures), arguments)
+        listing = tool.listing(read(*captures), arguments)
     except KernelError as error:
         complain(tool, error)
         return 1

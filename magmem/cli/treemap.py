@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from magmem.cli.common import capture_parameter, write
+from magmem.cli.common import capture_parameter, read, write
 
 if TYPE_CHECKING:
     from magmem.treemap import Treemap
@@ -50,7 +50,6 @@ def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, ru
     """
     if not capture and sys.stdin.isatty():
         raise click.UsageError("Missing argument 'CAPTURE...' (a file, a dataset name or -).")
-    from magmem.captures import read_capture
     from magmem.treemap.charges import RULES
     from magmem.treemap.treemap import treemap as make
 
@@ -58,7 +57,7 @@ def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, ru
         raise click.BadParameter(
             f"expected one of {', '.join(RULES)}, found {rule!r}.", param_hint="--rule"
         )
-    made = make(read_capture(*(capture or ("-",))), by=by, rule=rule)
+    made = make(read(*(capture or ("-",))), by=by, rule=rule)
     if form is None:
         form = "png" if output.lower().endswith(".png") else "html"
     _put(made, output, form)

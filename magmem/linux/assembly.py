@@ -135,7 +135,8 @@ def _coverage(reading: Reading, memory: Memory | None) -> dict[str, Coverage]:
     }
     if memory is None:
         return known
-    known |= {"threads": whole, "mappings": open_, "vmos": open_, "handles": open_}
+    known |= {"threads": whole, "mappings": open_, "vmos": open_}
+    known["handles"] = "partial" if reading.no_descriptors else open_
     # Linux's kernel reaches all memory by one mapping of its own, which is nobody's use of it.
     known["kernel mappings"] = "complete"
     if reading.entries is not None:

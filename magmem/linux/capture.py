@@ -94,7 +94,10 @@ def capture_linux(
             expected = ", ".join(map(repr, choices.__args__))  # type: ignore[attr-defined]
             raise ValueError(f"expected {name} to be one of {expected}, found {value!r}")
     if not (proc / "meminfo").exists():
-        raise NotSupported(f"expected a proc file system at {proc}, found none ({sys.platform})")
+        found = "one with processes alone (mounted with subset=pid?)"
+        if not (proc / "self").exists():
+            found = f"none ({sys.platform})"
+        raise NotSupported(f"expected a whole proc file system at {proc}, found {found}")
     began = time.time_ns()
     page_bytes = os.sysconf("SC_PAGE_SIZE")
     reading = read_system(

@@ -35,6 +35,13 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
         notes.append(("remark", "pagemap", told))
     if reading.closed:
         notes.append(("skipped", "smaps", _closed(reading)))
+    if reading.no_descriptors:
+        whose = _many(len(reading.no_descriptors), "process", "processes")
+        told = (
+            f"the file descriptors of {whose} may not be read (that takes the same user, or "
+            "CAP_SYS_PTRACE): which memory they hold without mapping it is not known"
+        )
+        notes.append(("skipped", "fd", told))
     if reading.gone:
         told = f"{_many(len(reading.gone), 'process', 'processes')} ended while being read"
         notes.append(("skipped", None, told))

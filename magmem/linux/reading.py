@@ -72,8 +72,9 @@ class Reading:
         None where page frames are not known.
     no_frames : str
         Why not, as a sentence; empty if they are, or were not asked for.
-    gone, closed : list of int
-        Pids that ended while they were read, and pids that may not be read.
+    gone, closed, no_descriptors : list of int
+        Pids that ended while they were read, pids that may not be read, and pids whose memory
+        may be read but not their descriptors.
     odd : list of (str, str)
         What could not be understood: where, and the error.
     page_bytes : int
@@ -91,6 +92,7 @@ class Reading:
     no_slabs: str = ""
     gone: list[int] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
+    no_descriptors: list[int] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -216,7 +218,10 @@ class _Reader:
         # From here on the process may end: what was read of it stays good.
         with suppress(*GONE):
             mounts = self._mounts(folder)
-            record.descriptors = read_descriptors(folder, mounts, self.reading.memory)
+            try:
+                record.descriptors = read_descriptors(folder, mounts, self.reading.memory)
+            except PermissionError:
+                self.reading.no_descriptors.append(record.pid)
             if self.reading.entries is not None:
                 self._ask_memory_files(folder, mappings, mounts)
 

@@ -37,13 +37,26 @@ COMMON = {
 LIVE = "live"
 """What a capture of this machine is called."""
 
-HARMLESS_PLACES = ("pagemap", "smaps", "slabinfo", "meminfo", "kpageflags")
+HARMLESS_PLACES = ("pagemap", "smaps", "fd", "slabinfo", "meminfo", "kpageflags")
 """Places of notes that name neither a process nor a path."""
 
 FIRST_KOID = {"process": 1000, "job": 10_000_000, "vmo": 20_000_000, "thread": 100_000_000}
 """New koids lie above these."""
 
 KERNEL_ID = "kernel/"
+
+COMMON_INODES = {
+    f"anon_inode:{name}"
+    for name in (
+        "inotify",
+        "[fanotify]",
+        "[signalfd]",
+        "[io_uring]",
+        "[userfaultfd]",
+        "[perf_event]",
+    )
+}
+"""Handle types that say nothing of a machine's drivers."""
 
 _MEMFD = re.compile(r"memfd:(.*?)( \(deleted\))?$", re.DOTALL)
 _NAMED = re.compile(r"\[(anon|anon_shmem):(.*)\]$", re.DOTALL)
@@ -95,6 +108,7 @@ class Redaction:
         )
         handles["process_koid"] = handles["process_koid"].map(koid_of)
         handles["koid"] = _renumbered(handles["koid"], {**koid_of, **vmo_koid_of})
+        handles["type"] = _texts(map(_handle_type, handles["type"]))
         vmos = frames["vmos"]
         is_kernel = vmos["id"].str.startswith(KERNEL_ID).to_numpy(dtype=bool)
         names = [self._vmo_name(name) for name in vmos["name"].fillna("")]
@@ -181,6 +195,12 @@ def redact(snap: Snapshot, keep: Iterable[str] = ()) -> Snapshot:
         Equal but for names, ids and koids. Notes that name a process or a file are left out.
     """
     return Redaction(frozenset(keep))(snap)
+
+
+def _handle_type(name: str) -> str:
+    if name.startswith("anon_inode:") and name not in COMMON_INODES:
+        return "anon_inode"
+    return name
 
 
 def _texts(values: Iterable[object]) -> pd.Series[str]:

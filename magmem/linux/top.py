@@ -14,9 +14,12 @@ from magmem.listing import Listing
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 
-__all__ = ["top", "top_listing"]
+__all__ = ["OTHER_LINES", "top", "top_listing"]
 
 HEADER = f"{'PID':>8} {'PSS':>8} {'CHANGE':>9} {'PRIVATE':>8} {'RSS':>8} NAME"
+
+OTHER_LINES = 6
+"""Lines a look may have beside its processes, the one the cursor is left on among them."""
 
 
 def top(
@@ -79,14 +82,15 @@ def top_listing(now: Snapshot, before: Snapshot | None = None, lines: int = 20) 
     shown = table if lines == 0 else table.head(lines)
     rest = table.iloc[len(shown) :]
     closed = int(now.processes["reported_pss_bytes"].isna().sum())
-    text = [f"{now.timestamp_iso}  {len(table)} processes, PSS {_size(table['pss_bytes'].sum())}"]
+    many = "1 process" if len(table) == 1 else f"{len(table)} processes"
+    text = [f"{now.timestamp_iso}  {many}, PSS {_size(table['pss_bytes'].sum())}"]
     text += [HEADER, *(_line(row, before is None) for row in shown.itertuples(index=False))]
     if len(rest):
         text.append(f"{'':8} {_size(rest['pss_bytes'].sum()):>8} others ({len(rest)})")
     if ended:
         text.append(f"{ended} ended")
     if closed:
-        text.append(f"{closed} may not be read")
+        text.append(f"{closed} may not be read (that takes the same user, or CAP_SYS_PTRACE)")
     return Listing("\n".join(text) + "\n", table, title="top")
 
 

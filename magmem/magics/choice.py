@@ -1,4 +1,4 @@
-"""What ``%machine NAME`` may mean: a variable, a scenario, a dataset, or files."""
+"""What ``%machine NAME`` may mean: a variable, a scenario, a dataset, this machine, or files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find(words: list[str], variables: Mapping[str, Any]) -> Source:
     ----------
     words : list of str
         A variable's name; a scenario's with its parameters (``handle_hoarder seed=3``); a
-        dataset's; or files of one boot, merged when several.
+        dataset's; ``live`` for this Linux machine; or files of one boot, merged when several.
     variables : mapping
         The user's names; a Snapshot or a Machine among them comes first.
 
@@ -36,20 +36,19 @@ def find(words: list[str], variables: Mapping[str, Any]) -> Source:
 
     if words[0] in scenarios.names():
         return scenarios.make(words[0], **dict(map(_parameter, words[1:])))
-    from magmem.captures import read_capture
+    from magmem.cli.common import read
 
-    snap: Snapshot = read_capture(*words)
-    return snap
+    return read(*words)
 
 
 def choices(variables: Mapping[str, Any]) -> list[str]:
-    """Names that `find` knows here: the user's variables, the scenarios, the datasets."""
+    """Names that `find` knows here: the user's variables, scenarios, datasets, and ``live``."""
     from magmem import datasets, scenarios
 
     held = [
         name for name, value in variables.items() if not name.startswith("_") and _is_source(value)
     ]
-    return [*held, *scenarios.names(), *datasets.names()]
+    return [*held, *scenarios.names(), *datasets.names(), "live"]
 
 
 def _parameter(word: str) -> tuple[str, int | str]:

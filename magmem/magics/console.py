@@ -33,6 +33,7 @@ MAGICS = {
     "compare": "magmem.cli.accounting:COMPARE",
     "ledger": "magmem.cli.accounting:LEDGER",
     "hidden": "magmem.cli.accounting:HIDDEN",
+    "linux-ledger": "magmem.cli.live:LINUX_LEDGER",
     "vmm": "magmem.cli.kernel:vmm_group",
     "pmm": "magmem.cli.kernel:pmm_group",
 }

@@ -19,7 +19,7 @@ from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
 from magmem.tools.kstats import timestamp_text
 from magmem.tools.memgraph_vmos import vmo_members
-from magmem.tools.missing import missing
+from magmem.tools.missing import as_printed, missing
 from magmem.tools.process import Era, runs, status_words
 from magmem.tools.task_sums import task_sums
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
@@ -63,7 +63,7 @@ def memgraph(snap: Source, threads: bool = False, vmos: bool = False, era: Era =
     tasks, sums = _task_records(state, threads)
     warnings = [] if len(kernel) else ["memgraph: this capture has no kernel memory statistics"]
     if sums == "reported":
-        warnings.append("memgraph: sizes as the capture's source printed them (it has no mappings)")
+        warnings.append(as_printed(state, "memgraph"))
     blocks: dict[int, str] = {}
     failures: list[str] = []
     if vmos:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from magmem.errors import MissingData
 from magmem.snapshot import Snapshot
 
-__all__ = ["missing"]
+__all__ = ["as_printed", "missing"]
 
 
 def missing(snap: Snapshot, tool: str, facet: str, needs: str) -> MissingData:
@@ -13,3 +13,10 @@ def missing(snap: Snapshot, tool: str, facet: str, needs: str) -> MissingData:
     words = "VMOs" if facet == "vmos" else facet
     lacks = words if snap.coverage[facet] == "absent" else f"complete {words}"
     return MissingData(tool, lacks, needs)
+
+
+def as_printed(snap: Snapshot, tool: str) -> str:
+    """The warning of a tool that shows the source's own sums, with the reason for it."""
+    absent = snap.coverage["mappings"] == "absent"
+    why = "it has no mappings" if absent else "it does not know every mapping and page"
+    return f"{tool}: sizes as the capture's source printed them ({why})"

@@ -14,7 +14,7 @@ from magmem.listing import Listing
 from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.missing import missing
+from magmem.tools.missing import as_printed, missing
 from magmem.tools.task_sums import task_sums
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
@@ -88,7 +88,7 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
     text = _text(frame, threads, jobs, units)
     warnings: tuple[str, ...] = ()
     if sums.source == "reported":
-        warnings = ("ps: sizes as the capture's source printed them (it has no mappings)",)
+        warnings = (as_printed(state, "ps"),)
     return Listing(text, frame, title="ps", warnings=warnings)
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
+import signal
+import struct
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +19,9 @@ from support.fake_proc import Area, FakeProc, entry
 
 import magmem
 from magmem.cli.main import run
+from magmem.cli.progress import progress_line
 from magmem.errors import MissingData
+from magmem.linux.procfs import ProcFolder
 from magmem.linux.top import top, top_listing
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux")
@@ -54,7 +62,10 @@ def test_capture_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_top_shows_what_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
     """As often as asked, as many lines as asked, this process among all."""
-    assert run(["top", "live", "-n", "2", "-d", "0", "--lines", "1"]) == 0
+    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+        status = run(["top", "live", "-n", "2", "-d", "0", "--lines", "1"])
+        other.kill()
+    assert status == 0
     text = capsys.readouterr().out
     assert text.count("PID      PSS") == 2
     assert text.count("others (") == 2
@@ -74,6 +85,108 @@ def test_top_ends_quietly_when_interrupted(
     monkeypatch.setattr("magmem.linux.top.top", looks)
     assert run(["top", "live"]) == 0
     assert capsys.readouterr().out == "once\n"
+
+
+def test_top_on_a_terminal_leaves_it_as_it_was() -> None:
+    """As many processes as the terminal holds; Ctrl-C ends it, and the terminal is unchanged."""
+    termios = pytest.importorskip("termios")
+    import fcntl
+    import pty
+
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 80, 0, 0))
+    modes = termios.tcgetattr(terminal)
+    command = [sys.executable, "-c", "from magmem.cli.main import run; raise SystemExit(run())"]
+    with subprocess.Popen(
+        [*command, "top", "live", "-d", "0.1"],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        env={**os.environ, "LINES": "12"},
+    ) as process:
+        shown = b""
+        end = time.monotonic() + 60
+        while shown.count(b"PSS    CHANGE") < 2 and time.monotonic() < end:
+            if select.select([screen], [], [], 1)[0]:
+                shown += os.read(screen, 65536)
+        process.send_signal(signal.SIGINT)  # what the terminal sends for Ctrl-C
+        assert process.wait(20) == 0
+    while select.select([screen], [], [], 0)[0]:
+        shown += os.read(screen, 65536)
+    assert termios.tcgetattr(terminal) == modes
+    os.close(screen)
+    os.close(terminal)
+    assert b"Traceback" not in shown
+    looks = shown.decode().split("\x1b[H\x1b[J")[1:]
+    assert len(looks) >= 2
+    assert all(len(look.splitlines()) < 12 for look in looks[:-1])
+    assert shown.endswith(b"\n")
+
+
+class Terminal(io.StringIO):
+    """Standard error that somebody looks at."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_progress_of_long_captures_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After half a second one line tells how far it is, ten times a second; else nothing."""
+    clock = iter([0.0, 0.1, 0.6, 0.65, 0.8, 0.9])
+    monkeypatch.setattr("magmem.cli.progress.time.monotonic", lambda: next(clock))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    show = progress_line()
+    assert show is not None
+    for done in range(1, 6):
+        show(done, 5)
+    assert terminal.getvalue() == "\r2 of 5 processes\r4 of 5 processes\r5 of 5 processes\n"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert progress_line() is None
+
+
+def test_every_command_tells_how_far_live_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`live` is read with progress wherever CAPTURE stands; a file is not."""
+    told: list[object] = []
+
+    def reading(*sources: str, **options: object) -> magmem.Snapshot:
+        told.append(options)
+        return magmem.read_capture("guide-ps")
+
+    monkeypatch.setattr("magmem.captures.read.read_capture", reading)
+    monkeypatch.setattr(magmem.captures, "read_capture", reading, raising=False)
+    for capture in ("live", "some.txt"):
+        assert run(["info", capture]) == 0
+    assert [list(options) for options in told] == [["progress"], []]
+
+
+def test_live_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    """The shell completes the word where a capture stands."""
+    from magmem.cli.common import complete_capture
+
+    offered = complete_capture(None, None, "li")  # type: ignore[arg-type]
+    assert [item.value for item in offered] == ["linux-lab", "linux-build", "live", "li"]
+
+
+def test_sums_of_a_partial_capture_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ps` tells a capture without mappings from one that may not see all of them."""
+    fake = FakeProc(tmp_path)
+    for pid in (100, 101):
+        fake.process(pid, b"x", [Area(0x400000, 1, name="[heap]", entries={0: entry(0)})])
+    (warning,) = magmem.ps(magmem.capture_linux("processes", proc=tmp_path)).warnings
+    assert warning.endswith("(it has no mappings)")
+    read = ProcFolder.read_if_there
+
+    def refusing(self: ProcFolder, name: str) -> bytes | None:
+        if self.place.endswith("/101") and name == "smaps":
+            raise PermissionError(13, "Permission denied")
+        return read(self, name)
+
+    monkeypatch.setattr(ProcFolder, "read_if_there", refusing)
+    (warning,) = magmem.ps(magmem.capture_linux(proc=tmp_path)).warnings
+    assert warning.endswith("(it does not know every mapping and page)")
 
 
 def test_top_tells_what_changed(tmp_path: Path) -> None:
@@ -109,6 +222,23 @@ def test_top_is_an_iterator() -> None:
     listings = list(top(times=2, delay=0))
     assert len(listings) == 2
     assert os.getpid() in set(listings[1].df["koid"])
+
+
+def test_linux_ledger_is_a_magic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a notebook `%linux-ledger` asks the current machine, which may be `live`."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "magmem")
+    shell.user_ns["mine"] = magmem.read_capture("linux-build")
+    shell.run_line_magic("machine", "mine")
+    assert str(shell.run_cell("%linux-ledger").result).startswith("Memory of linux-build, bytes:")
+    shell.run_line_magic("machine", "live")
+    assert "<Snapshot live:" in capsys.readouterr().out
+    assert os.getpid() in set(shell.run_line_magic("ps", "").df["koid"])
 
 
 def test_linux_ledger_of_a_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

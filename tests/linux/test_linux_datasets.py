@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 
 import pytest
@@ -9,12 +11,27 @@ import pytest
 import magmem
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.rules import linux
-from magmem.snapshot import Snapshot
+from magmem.snapshot import FACETS, TABLES, Snapshot
 
 NEUTRAL = re.compile(
     r"(library-\d+\.so|(file|program|job|vmo)-\d+|\[anon:name-\d+\]|memfd:shared-\d+|proc:\d+)"
     r"( \(deleted\))?"
 )
+HEX = re.compile(r"0x[0-9a-f]{1,16}")
+OUTSIDE = (
+    "the kernel charges about N bytes of the pages found to processes that are not in this "
+    "capture; PSS computed from it is higher by as much"
+)
+KERNEL = {
+    "page cache, not mapped": "page-cache",
+    "tmpfs, not mapped": "tmpfs",
+    "anonymous, not captured": "others",
+    "kept at boot": "reserved",
+    "kernel stacks": "stacks",
+    "vmalloc": "vmalloc",
+    "per-CPU data": "percpu",
+    "free lists of processors": "free-lists",
+}
 WELL_KNOWN = {
     "as",
     "bash",
@@ -53,6 +70,33 @@ def test_every_name_is_neutral_or_everybodys(snap: Snapshot) -> None:
     assert left <= {"[anon]", "[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]"}
     assert set(snap.sources["source"]) <= {"live", snap.name}
     assert not snap.notes["message"].str.contains("/").any()
+
+
+def test_every_text_in_the_file_is_known(snap: Snapshot) -> None:
+    """Byte by byte: no text in the file but neutral names, addresses, and words of the format."""
+    path = magmem.datasets.path(snap.name)
+    packed = path.read_bytes()
+    if packed[:2] == b"\x1f\x8b":
+        # Neither a file name nor a time of packing: flags 0, seconds 0.
+        assert packed[3:8] == bytes(5)
+        packed = gzip.decompress(packed)
+    texts = {json.loads(text) for text in re.findall(rb'"(?:[^"\\]|\\.)*"', packed)}
+    words = {"tables", "coverage", "timestamp", "seconds", "nanoseconds", "iso", "format"}
+    words |= {"name", "page_size", "memgraph_self_koid", "root_job_koid", "---", "linux proc"}
+    words |= {"magmem-machine/1", "complete", "partial", snap.name, snap.timestamp_iso, "live"}
+    words |= {*FACETS, *TABLES, " ".join(sorted({*TABLES} - {"sources"}))}
+    for table in TABLES.values():
+        words |= {*table.columns}
+        for column in table.columns.values():
+            words |= {*column.choices}
+    words |= {*KERNEL, *(f"kernel/{word}" for word in KERNEL.values()), "smaps"}
+    words |= {"vmo", "file", "directory", "socket", "fifo", "event", "port", "timer", "process"}
+    words |= {"anon_inode:inotify", "DMA", "DMA32", "Normal", "user"}
+    words |= {"[anon]", "[heap]", "[stack]", "[vdso]", "[vvar]", "[vvar_vclock]"}
+    words |= {f"{r}{w}{x}" for r in "r-" for w in "w-" for x in "x-"}
+    left = texts - words - WELL_KNOWN
+    left = {text for text in left if not NEUTRAL.fullmatch(text) and not HEX.fullmatch(text)}
+    assert {re.sub(r"[0-9]+", "N", text) for text in left} <= {OUTSIDE}
 
 
 def test_it_is_whole(snap: Snapshot) -> None:

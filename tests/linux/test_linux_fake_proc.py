@@ -241,6 +241,45 @@ def test_late_failure_keeps_what_was_read(
     assert len(snap.notes) == len(whole.notes) + 1
 
 
+def test_descriptors_of_others_are_one_note(
+    proc: FakeProc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel may show memory but not descriptors: one note counts them and names the right."""
+    for pid in (100, 101):
+        (proc.root / f"{pid}/fd/0").symlink_to("/dev/null")
+
+    def refused(self: ProcFolder, name: str) -> str:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(ProcFolder, "link", refused)
+    snap = capture_linux("pages", proc=proc.root)
+    told = snap.notes[snap.notes["message"].str.contains("descriptors")]
+    assert told["place"].tolist() == ["fd"]
+    assert (
+        told["message"]
+        .iloc[0]
+        .startswith(
+            "the file descriptors of 2 processes may not be read (that takes the same user, or "
+            "CAP_SYS_PTRACE)"
+        )
+    )
+    assert snap.coverage["handles"] == "partial"
+    assert snap.coverage["mappings"] == "complete"
+    assert snap.processes.set_index("koid")["reported_handles"].isna()[[100, 101]].all()
+
+
+def test_two_captures_can_be_compared(proc: FakeProc) -> None:
+    """The same memory has the same koid a moment later, whoever came and went in between."""
+    before = capture_linux("pages", proc=proc.root)
+    proc.process(50, b"early", [Area(0x400000, 2, name="[heap]", entries={0: entry(3)})])
+    after = capture_linux("pages", proc=proc.root)
+    assert set(before.vmos["koid"]) < set(after.vmos["koid"])
+    changes = magmem.diff(before, after).df
+    changes = changes[(changes["section"] == "vmos") & (changes["change"] != "same")]
+    assert changes[changes["koid"].notna()]["name"].tolist() == ["[heap]"]
+    assert changes[changes["koid"].notna()]["change"].tolist() == ["appeared"]
+
+
 def test_choice_of_processes(proc: FakeProc) -> None:
     """Only those asked for are there, the machine is whole, and what is partial says so."""
     snap = capture_linux("pages", pids=[101, 4000], proc=proc.root)
@@ -262,7 +301,15 @@ def test_two_processes_in_one_address_space(proc: FakeProc) -> None:
 
 def test_no_proc_file_system(tmp_path: Path) -> None:
     """Elsewhere than on Linux there is one clear error."""
-    with pytest.raises(NotSupported, match=r"expected a proc file system at .* found none"):
+    with pytest.raises(NotSupported, match=r"expected a whole proc file system at .* found none"):
+        capture_linux(proc=tmp_path)
+
+
+def test_proc_of_processes_alone(tmp_path: Path) -> None:
+    """A proc file system without the machine's files is told from one that is not there."""
+    FakeProc(tmp_path, machine=False).process(7)
+    (tmp_path / "self").symlink_to("7")
+    with pytest.raises(NotSupported, match=r"found one with processes alone .*subset=pid"):
         capture_linux(proc=tmp_path)
 
 
@@ -299,8 +346,20 @@ def test_kernel_with_larger_pages(proc: FakeProc, monkeypatch: pytest.MonkeyPatc
     assert snap.entries[["first_page", "page_count"]].to_numpy().tolist() == [[4, 4]]
 
 
-FILES = ["100/stat", "100/cgroup", "100/smaps", "101/smaps", "101/task/101/stat", "100/mountinfo",
-         "100/pagemap", "kpagecount", "meminfo", "zoneinfo", "slabinfo"]  # fmt: skip
+LINKS = st.sampled_from(
+    [
+        "/bin/cat",
+        "/a\nb (deleted)",
+        "/memfd:x (deleted)",
+        "socket:[12]",
+        "anon_inode:[a\x1b]b",
+        "anon_inode:",
+        "\udcff:[1]",
+    ]
+)
+FILES = [
+    "100/fdinfo/3", "100/stat", "100/cgroup", "100/smaps", "101/smaps", "101/task/101/stat",
+    "100/mountinfo", "100/pagemap", "kpagecount", "meminfo", "zoneinfo", "slabinfo"]  # fmt: skip
 
 
 @given(data=st.data())
@@ -315,6 +374,8 @@ def test_damage_never_breaks_a_capture(
     fake.process(100, b"cat", areas(80))
     fake.process(101, b"cat", areas(90), parent=100)
     fake.frames({70: 2, 71: 2, 80: 1, 90: 1})
+    (root / "100/fd/3").symlink_to(data.draw(LINKS))
+    fake.write("100/fdinfo/3", b"pos:\t0\nflags:\t0100002\nmnt_id:\t27\nino:\t12\n")
     name = data.draw(st.sampled_from(FILES))
     good = (root / name).read_bytes()
     fake.write(name, data.draw(damaged_bytes(good[-400:] if name.endswith("pagemap") else good)))

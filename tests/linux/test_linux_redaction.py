@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from support.fake_proc import Area, FakeProc, entry
 
 import magmem
 from magmem.linux.redaction import Redaction
-from magmem.snapshot import Snapshot
+from magmem.snapshot import TABLES, Snapshot
 
 SECRETS = ("secret", "alice", "/home", "customer")
 
@@ -103,6 +104,15 @@ def test_koids_still_lead_to_each_other(snap: Snapshot) -> None:
         names = table.tasks.set_index("koid")["name"]
         parents = table.processes["parent_koid"].map(names)
         assert (parents != "root").tolist() == (snap.processes["name"] == "secretd").tolist()
+
+
+def test_drivers_are_not_named(snap: Snapshot) -> None:
+    """A handle keeps its kind; what a driver calls its own goes."""
+    types = ["socket", "anon_inode:inotify", "anon_inode:kvm-vcpu:3"]
+    handles = {"process_koid": [100] * 3, "value": [0, 1, 2], "type": types, "rights": [0] * 3}
+    frame = TABLES["handles"].frame(handles)
+    redacted = magmem.redact(dataclasses.replace(snap, handles=frame))
+    assert redacted.handles["type"].tolist() == ["socket", "anon_inode:inotify", "anon_inode"]
 
 
 def test_one_redaction_serves_before_and_after(snap: Snapshot) -> None:
