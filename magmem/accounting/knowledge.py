@@ -26,8 +26,9 @@ def lacks(snap: Snapshot, needs: Iterable[str]) -> tuple[str, ...]:
     Each item completes the sentence "this capture has no …".
     """
     needs = tuple(needs)
+    word = {facet: "VMOs" if facet == "vmos" else facet for facet in needs}
     missing = [
-        facet if snap.coverage[facet] == "absent" else f"complete {facet}"
+        word[facet] if snap.coverage[facet] == "absent" else f"complete {word[facet]}"
         for facet in needs
         if snap.coverage[facet] != "complete"
     ]
@@ -36,7 +37,7 @@ def lacks(snap: Snapshot, needs: Iterable[str]) -> tuple[str, ...]:
         unknown = int((paged & ~snap.vmos["pages_known"].to_numpy()).sum())
         if unknown:
             missing.append(f"page runs of {unknown} VMOs")
-    if "vmos" in needs and "vmos" not in " ".join(missing):
+    if "vmos" in needs and snap.coverage["vmos"] == "complete":
         clone = snap.vmos["is_clone"].fillna(False).to_numpy(dtype=bool)
         orphans = int((clone & snap.vmos["parent"].isna().to_numpy()).sum())
         if orphans:

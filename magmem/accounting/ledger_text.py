@@ -104,9 +104,11 @@ def partial_text(name: str, table: pd.DataFrame, statement: Statement, reason: s
         for koid, label, reported, low, high, _ in table.itertuples(index=False)
     ]
     lines = [f"Ledger of {one_line(name)}. Sizes are bytes.", "", one_line(reason) + ","]
-    lines += ["so the exact PSS is not known; it lies between these bounds:", ""]
-    heads = ["KOID", "REPORTED", "AT LEAST", "AT MOST", "NAME"]
-    lines += columns_text(heads, rows) if rows else ["(no processes)"]
+    if rows:
+        lines += ["so the exact PSS is not known; it lies between these bounds:", ""]
+        lines += columns_text(["KOID", "REPORTED", "AT LEAST", "AT MOST", "NAME"], rows)
+    else:
+        lines.append("so nothing can be said of processes.")
     return "\n".join([*lines, "", *statement_text(statement), ""])
 
 

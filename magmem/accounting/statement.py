@@ -164,7 +164,8 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
     if reported.notna().any():
         known = Fraction(int(reported.sum()))
         missing = int(reported.isna().sum())
-        says = f"PSS as the source printed it, {reported.notna().sum()} processes"
+        told = int(reported.notna().sum())
+        says = f"PSS as the source printed it, {told} process{'' if told == 1 else 'es'}"
         says += f" ({missing} more it does not tell)" if missing else ""
         lines.append(Line("reported", says, known))
     unknown = None

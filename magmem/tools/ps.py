@@ -2,7 +2,8 @@
 
 The numbers are the kernel's sums of magenta-2017 (reference/accounting.md), the layout is
 reference/tools.md "ps". Where a capture knows no mappings, what its source printed is shown
-instead and the listing says so.
+instead and the listing says so. A capture with resident sizes alone (`ps` before PSS, a report of
+low memory) is shown as `ps` showed it then, with VIRT and RES.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from magmem.errors import MissingData
 from magmem.listing import Listing
+from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.missing import as_printed, missing
-from magmem.tools.task_sums import task_sums
+from magmem.tools.task_sums import TaskSums, task_sums
 from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
 __all__ = ["ps"]
@@ -24,6 +27,10 @@ _SOURCES = {
     name: pd.Categorical([name], categories=["computed", "reported"])
     for name in ("computed", "reported")
 }
+
+RESIDENT_ONLY = (
+    "ps: this capture knows resident sizes only; they count a shared page in full for every process"
+)
 
 STATE_WORDS = {
     "new": "new",
@@ -54,22 +61,26 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
         `df` has one row per line: kind (job, process, thread), koid, parent_koid, depth, name,
         state (threads), pss_bytes, private_bytes, shared_bytes (missing for jobs and threads) and
         source (``computed`` from mappings, or ``reported`` as the capture's source printed it).
+        Where only resident sizes are known the first three are missing, and virtual_bytes and
+        resident_bytes are there too.
 
     Raises
     ------
     MissingData
-        The capture knows neither mappings nor a ``ps`` of the processes.
+        The capture knows neither mappings nor any size of the processes.
     """
     state = snapshot_of(snap)
     if not len(state.tasks):
         raise missing(state, "ps", "processes", "the job tree and the processes")
-    sums = task_sums(state, "ps")
+    sums = _sums(state)
     tree = TaskTree(state, state.root_job_koid)
     kind = tree.kind[tree.rows]
     shown = (kind == JOB) | ((kind == THREAD) & threads) | ((kind == PROCESS) & (not jobs))
     rows = tree.rows[shown]
     tasks = state.tasks.iloc[rows].reset_index(drop=True)
-    pss, private, shared = (column.iloc[rows].reset_index(drop=True) for column in sums.columns)
+    unknown = pd.Series(pd.NA, index=state.tasks.index, dtype="Int64")
+    of_tasks = (unknown,) * 3 if sums is None else sums.columns
+    pss, private, shared = (column.iloc[rows].reset_index(drop=True) for column in of_tasks)
     is_thread = tree.kind[rows] == THREAD
     frame = pd.DataFrame(
         {
@@ -82,14 +93,30 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
             "pss_bytes": pss,
             "private_bytes": private,
             "shared_bytes": shared,
-            "source": _SOURCES[sums.source].take(np.where(is_thread, -1, 0), allow_fill=True),
+            "source": _SOURCES["reported" if sums is None else sums.source].take(
+                np.where(is_thread, -1, 0), allow_fill=True
+            ),
         }
     )
-    text = _text(frame, threads, jobs, units)
     warnings: tuple[str, ...] = ()
-    if sums.source == "reported":
+    if sums is None:
+        sizes = tasks[["reported_virtual_bytes", "reported_resident_bytes"]]
+        frame[["virtual_bytes", "resident_bytes"]] = sizes
+        warnings = (RESIDENT_ONLY,)
+    elif sums.source == "reported":
         warnings = (as_printed(state, "ps"),)
+    text = _text(frame, threads, jobs, units)
     return Listing(text, frame, title="ps", warnings=warnings)
+
+
+def _sums(snap: Snapshot) -> TaskSums | None:
+    """Sums of every task; None where only resident sizes are known."""
+    try:
+        return task_sums(snap, "ps")
+    except MissingData:
+        if snap.processes["reported_resident_bytes"].isna().all():
+            raise
+        return None
 
 
 def _thread_states(tasks: pd.DataFrame) -> pd.Series[str]:
@@ -114,14 +141,19 @@ def _text(frame: pd.DataFrame, threads: bool, jobs: bool, units: str) -> str:
     width = max(map(len, ids), default=0)
     fields = {"TASK": ids}
     is_thread = kind == THREAD
-    for head, blank in (("PSS", is_thread), ("PRIVATE", is_thread), ("SHARED", kind != PROCESS)):
-        texts = columns.sizes(frame[f"{head.lower()}_bytes"], units)
+    heads = [("PSS", "pss", is_thread), ("PRIVATE", "private", is_thread)]
+    heads.append(("SHARED", "shared", kind != PROCESS))
+    if "resident_bytes" in frame:
+        heads = [("VIRT", "virtual", kind != PROCESS), ("RES", "resident", kind != PROCESS)]
+        heads = [head for head in heads if frame[f"{head[1]}_bytes"].notna().any()]
+    for head, name, blank in heads:
+        texts = columns.sizes(frame[f"{name}_bytes"], units)
         fields[head] = np.where(blank, "", np.array(texts, dtype=object)).tolist()
     if threads:
         states = np.array(columns.names(frame["state"]), dtype=object)
         fields["STATE"] = np.where(is_thread, states, "").tolist()
     elif jobs:
-        del fields["SHARED"]
+        fields.pop("SHARED", None)
     template = f"%-{width}s " + "%7s " * (len(fields) - 1) + "%s\n"
     header = template % (*fields, "NAME")
     return header + columns.rows(template, *fields.values(), columns.names(frame["name"])) + header

@@ -145,3 +145,11 @@ def test_figure_of_a_partial_ledger_names_the_unknown() -> None:
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "unknown (?)" in texts
     assert figure.texts[0].get_text() == "this machine: 12k cannot be told apart"
+
+
+def test_a_capture_without_processes_says_so() -> None:
+    """No bounds of nobody: the reason, then the machine's own figures."""
+    text = str(ledger(read_capture("guide-kstats")))
+    assert "this capture has no processes, mappings, kernel mappings, VMOs, pages,\n" in text
+    assert "so nothing can be said of processes.\n\nThe machine, from" in text
+    assert "between these bounds" not in text

@@ -10,6 +10,7 @@ import pytest
 from support.shared import captures, goldens
 
 import magmem
+from magmem.captures.transcript import read_transcript
 from magmem.errors import MissingData
 from magmem.snapshot import Snapshot
 
@@ -103,6 +104,48 @@ def test_reported_sizes_are_marked() -> None:
     assert pd.isna(listing.df["state"][2])
     assert listing.warnings == (
         "ps: sizes as the capture's source printed them (it has no mappings)",
+    )
+
+
+OLD_PS = """\
+TASK        VIRT     RES NAME
+j:10                     drivers
+  p:1041   16.5M   1720k bin/devmgr
+  p:1208    131M   1684k devhost:root
+TASK        VIRT     RES NAME
+"""
+
+LOW_MEMORY = """\
+OOM: 12.5M free (-88M) / 1024M total
+OOM: oom_lowmem(shortfall_bytes=524288) called
+OOM: Process mapped committed bytes:
+OOM:   proc  1043  397M 'bin/devmgr'
+OOM:   proc  2107   88M 'netstack'
+"""
+
+
+def test_ps_before_pss_is_shown_as_it_was() -> None:
+    """A listing with VIRT and RES comes back to the byte, and a warning tells what RES is."""
+    snap = read_transcript(OLD_PS, "ps.txt")
+    listing = magmem.ps(snap)
+    assert listing.text == OLD_PS
+    (warning,) = listing.warnings
+    assert "resident sizes only; they count a shared page in full for every process" in warning
+    table = listing.df.set_index("koid")
+    assert table["resident_bytes"][1041] == 1720 * 1024
+    assert table["virtual_bytes"][1208] == 131 << 20
+    assert table["pss_bytes"].isna().all()
+    assert table["resident_bytes"].isna()[10]
+    assert magmem.ps(snap, jobs=True).text == "TASK NAME\nj:10 drivers\nTASK NAME\n"
+
+
+def test_ps_of_a_low_memory_report() -> None:
+    """What the kernel told before it ran out is a listing too; VIRT it did not tell."""
+    assert magmem.ps(read_transcript(LOW_MEMORY, "log")).text == (
+        "TASK       RES NAME\n"
+        "p:1043    397M bin/devmgr\n"
+        "p:2107     88M netstack\n"
+        "TASK       RES NAME\n"
     )
 
 
