@@ -176,7 +176,11 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
         lines.append(Line("vmos", "VMOs by the kernel statistics", known + unknown, is_sum=True))
     kernel = kernel_lines(physical)
     parts, total = physical.parts_bytes, physical.total_bytes
-    apart = [*statistics_against_arenas(snap), *_impossible(physical, 0)]
+    apart = [
+        *_more_than_vmos(snap, physical, reported),
+        *statistics_against_arenas(snap),
+        *_impossible(physical, 0),
+    ]
     if parts is None or total is None:
         return Statement((*lines, *kernel), tuple(apart), None, unknown)
     if parts != total:
@@ -191,6 +195,25 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
     lines += kernel
     lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
     return Statement(tuple(lines), tuple(apart), total, unknown)
+
+
+def _more_than_vmos(
+    snap: Snapshot, physical: Physical, reported: pd.Series[int]
+) -> list[Contradiction]:
+    """Processes that report more than VMOs hold, by more than the printing of sizes explains."""
+    told = reported.dropna().to_numpy(dtype=np.int64)
+    total, vmo_bytes = int(told.sum()), physical.vmo_bytes
+    if vmo_bytes is None:
+        return []
+    slack = int(printed_slack(snap, "tasks", told).sum())
+    slack += int(printed_slack(snap, "kmem", np.array([vmo_bytes])).sum())
+    if total <= vmo_bytes + slack:
+        return []
+    what = (
+        f"processes report a PSS of {total:,} bytes, the kernel statistics have {vmo_bytes:,} in "
+        "VMOs: other moments, or pages that are wired or count several times"
+    )
+    return [Contradiction(what, total, vmo_bytes)]
 
 
 def _printing_slack(snap: Snapshot, physical: Physical) -> int:

@@ -23,6 +23,8 @@ from magmem.snapshot.schema import TABLES
 
 __all__ = ["merge"]
 
+SHOWN_KOIDS = 5
+
 _BESIDE = {
     "root_job_koid": None,
     "memgraph_self_koid": 0,
@@ -63,6 +65,8 @@ def merge(snapshots: Sequence[Snapshot], name: str = "") -> Snapshot:
     frames, coverage = assemble(
         [bundle_of(snap, at) for at, snap in enumerate(snapshots)], origins, notes
     )
+    if _other_moments(snapshots, origins, notes):
+        coverage["processes"] = "partial"
     frames["sources"] = _stacked("sources", [snap.sources for snap in snapshots])
     frames["notes"] = _stacked("notes", [*(snap.notes for snap in snapshots), notes_frame(notes)])
     meta["name"] = name or next((snap.name for snap in snapshots if snap.name), "")
@@ -71,6 +75,29 @@ def merge(snapshots: Sequence[Snapshot], name: str = "") -> Snapshot:
     except SnapshotError as error:
         source = ", ".join(dict.fromkeys(origin.source for origin in origins))
         raise CaptureError(source, error.place, error.expected, error.found) from error
+
+
+def _other_moments(snapshots: Sequence[Snapshot], origins: Sequence[Origin], notes: Notes) -> bool:
+    """Whether a capture tells of processes that another one's complete list does not have."""
+    listed = [set(snap.processes["koid"]) for snap in snapshots]
+    found = False
+    for whole, koids in enumerate(listed):
+        if snapshots[whole].coverage["processes"] != "complete":
+            continue
+        for at, told in enumerate(listed):
+            if beyond := sorted(told - koids):
+                shown = ", ".join(map(str, beyond[:SHOWN_KOIDS]))
+                more = f" and {len(beyond) - SHOWN_KOIDS} more" if beyond[SHOWN_KOIDS:] else ""
+                which = (
+                    f"process {shown} is" if len(beyond) == 1 else f"processes {shown}{more} are"
+                )
+                message = (
+                    f"{which} not among the {len(koids)} that {origins[whole].source} lists: "
+                    "another moment"
+                )
+                notes.add("contradiction", origins[at].source, "", message)
+                found = True
+    return found
 
 
 def _origin(snap: Snapshot) -> Origin:

@@ -15,6 +15,8 @@ import magmem
 from magmem.accounting.account import account, compare
 from magmem.accounting.ledger import CompleteLedger, PartialLedger, ledger
 from magmem.captures import load_machine, read_capture
+from magmem.captures.merge import merge
+from magmem.captures.transcript import read_transcript
 from magmem.errors import MissingData
 from magmem.snapshot import Snapshot
 
@@ -153,3 +155,22 @@ def test_a_capture_without_processes_says_so() -> None:
     assert "this capture has no processes, mappings, kernel mappings, VMOs, pages,\n" in text
     assert "so nothing can be said of processes.\n\nThe machine, from" in text
     assert "between these bounds" not in text
+
+
+def test_more_pss_than_vmos_is_a_contradiction() -> None:
+    """The guide's `ps` and `kstats` are of different moments, and the ledger says by how much."""
+    statement = ledger(read_capture("guide-ps", "guide-kstats")).statement
+    (one,) = statement.contradictions
+    assert one.difference_bytes == one.counted_bytes - one.stated_bytes == 12_765_284
+    assert "processes report a PSS of 34,470,807 bytes" in one.what
+    assert statement["unknown"] == -one.difference_bytes
+
+
+def test_printed_sizes_are_no_contradiction() -> None:
+    """Sums of sizes printed with one decimal may exceed the kernel's by what printing hides."""
+    ps = read_transcript("TASK PSS PRIVATE SHARED NAME\np:5 20.7M 20.7M 0B a\n", "ps")
+    kstats = "total free VMOs kheap kfree wired mmu\n" + "{:>9} " * 7
+    for vmos, count in (("20.7M", 0), ("20.6M", 0), ("20.5M", 1)):
+        row = kstats.format("2046.9M", "1943.8M", vmos, "1.1M", "0.9M", "72.6M", "7.8M")
+        both = merge([ps, read_transcript("--- 2017-06-07T05:51:08.021Z ---\n" + row, "kstats")])
+        assert len(ledger(both).statement.contradictions) == count

@@ -259,3 +259,19 @@ def test_root_jobs_that_differ_are_a_contradiction() -> None:
     merged = merge([one, two])
     assert merged.root_job_koid == 5
     assert contradictions(merged) == ["root_job_koid is 6, but 5 in 5, which is kept"]
+
+
+def test_a_process_that_a_whole_list_lacks_is_of_another_moment() -> None:
+    """`ps` lists every process, so a dump of one it does not have was made before or after."""
+    listed = read_transcript("TASK PSS PRIVATE SHARED NAME\np:5 4k 4k 0B a\n" * 2, "ps.txt")
+    other = tiny(tasks=task(6))
+    merged = merge([listed, other])
+    assert contradictions(merged) == [
+        "process 6 is not among the 1 that ps.txt lists: another moment"
+    ]
+    assert merged.coverage["processes"] == "partial"
+    assert contradictions(merge([listed, tiny(tasks=task(5))])) == []
+    many = {"koid": list(range(5, 13)), "kind": ["process"] * 8}
+    assert contradictions(merge([tiny(tasks=many), listed])) == [
+        "processes 6, 7, 8, 9, 10 and 2 more are not among the 1 that ps.txt lists: another moment"
+    ]
