@@ -19,14 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.runs import Ints, blocks, order_of, starts_of
+from magmem.accounting.summing import NOTHING, Terms, added_up
 from magmem.accounting.wide import Wide, joined_rows
 
-__all__ = ["Amounts", "Terms", "whole_bytes"]
-
-Terms = tuple[Ints, Ints, Ints]
-"""Row, share and numerator of some terms, int64 arrays of one length."""
-
-NOTHING = np.zeros(0, np.int64)
+__all__ = ["Amounts", "whole_bytes"]
 
 
 class Amounts:
@@ -87,7 +83,7 @@ class Amounts:
         wide: tuple[Wide, ...],
     ) -> None:
         self.rows, self.wide = rows, wide
-        sums = [(NOTHING, NOTHING, NOTHING), *(_added_up(rows, part) for part in parts)]
+        sums = [(NOTHING, NOTHING, NOTHING), *(added_up(part) for part in parts)]
         self.row: Ints = np.concatenate([row for row, _, _ in sums])
         self.share: Ints = np.concatenate([share for _, share, _ in sums])
         self.numerator: Ints = np.concatenate([value for _, _, value in sums]) * unit_bytes
@@ -237,35 +233,3 @@ def _sum(shares: list[int], numerators: list[int]) -> tuple[int, int]:
     common = math.lcm(*shares)
     whole = sum(part * (common // share) for share, part in zip(shares, numerators, strict=True))
     return whole, common
-
-
-def _added_up(rows: int, terms: Sequence[Terms]) -> Terms:
-    """Terms sorted by row and share, equal ones added up."""
-    shares = max((int(share.max(initial=0)) for _, share, _ in terms), default=0)
-    values = max((int(value.max(initial=0)) for _, _, value in terms), default=0)
-    below = min((int(value.min(initial=0)) for _, _, value in terms), default=0)
-    share_bits, value_bits = shares.bit_length(), values.bit_length()
-    packed = np.empty(sum(len(row) for row, _, _ in terms), np.int64)
-    begin = 0
-    if below >= 0 and rows.bit_length() + share_bits + value_bits < 63:
-        # Row, share and value as one number: a plain sort brings equal terms together.
-        for row, share, value in terms:
-            block = packed[begin : begin + len(row)]
-            block[:] = ((row << share_bits | share) << value_bits) | value
-            begin += len(row)
-        packed.sort()
-        value = packed & ((1 << value_bits) - 1)
-        packed >>= value_bits
-    else:
-        for row, share, _ in terms:
-            packed[begin : begin + len(row)] = row << share_bits | share
-            begin += len(row)
-        order = order_of(packed)
-        packed = packed[order]
-        value = np.concatenate([NOTHING, *(value for _, _, value in terms)])[order]
-    first = starts_of(packed)
-    cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
-    kept = np.flatnonzero(sums)
-    if len(kept) < len(sums):
-        cell, sums = cell[kept], sums[kept]
-    return cell >> share_bits, cell & ((1 << share_bits) - 1), sums

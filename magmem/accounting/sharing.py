@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.amounts import NOTHING, Amounts, Terms
+from magmem.accounting.amounts import Amounts
 from magmem.accounting.runs import Ints, group_blocks, order_of, starts_of
+from magmem.accounting.summing import NOTHING, Terms
 from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from magmem.accounting.amounts import Amounts, Terms
+from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints, blocks
+from magmem.accounting.summing import Terms
 from magmem.accounting.wide import Wide
 from magmem.snapshot import PAGE_BYTES
 
