@@ -7,14 +7,21 @@ Usage: run_notebooks.py NOTEBOOK... [--check]   (--check: fail if a run would ch
 from __future__ import annotations
 
 import sys
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from matplotlib.image import imread
 from nbclient import NotebookClient
 
 sys.path.insert(0, str(Path(__file__).parents[2] / ".jupyter"))
 
 from stored import settle
+
+EDGE = 4 / 255
+"""By so much of full light a pixel may differ."""
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -32,6 +39,54 @@ def executed(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def changes(stored: str, fresh: nbformat.NotebookNode) -> list[str]:
+    """What a fresh run would change in the stored text of a notebook; nothing is an empty list.
+
+    Everything is compared to the byte but pictures: their pixels may differ by what rounding on
+    another processor makes of an edge.
+    """
+    if stored == nbformat.writes(fresh) + "\n":
+        return []
+    found = []
+    old = nbformat.reads(stored, as_version=4)
+    if len(old.cells) != len(fresh.cells) or old.metadata != fresh.metadata:
+        return ["other cells or metadata"]
+    for before, after in zip(old.cells, fresh.cells, strict=True):
+        outputs = before.get("outputs", []), after.get("outputs", [])
+        if _rest(before, "outputs") != _rest(after, "outputs"):
+            found.append(f"{after.id}: its source or metadata")
+        if len(outputs[0]) != len(outputs[1]):
+            found.append(
+                f"{after.id}: {len(outputs[0])} outputs were stored, a run gives {len(outputs[1])}"
+            )
+            continue
+        for place, pair in enumerate(zip(*outputs, strict=True)):
+            found += [f"{after.id}: {what} of output {place}" for what in _differing(*pair)]
+    return found
+
+
+def _differing(before: Any, after: Any) -> list[str]:
+    """Which parts of an output differ."""
+    old, new = before.get("data", {}), after.get("data", {})
+    found = [] if _rest(before, "data") == _rest(after, "data") else ["text or kind"]
+    kinds = sorted({*old, *new} - {"image/png"})
+    found += [kind for kind in kinds if old.get(kind) != new.get(kind)]
+    pictures = [data.get("image/png") for data in (old, new)]
+    if pictures[0] != pictures[1] and not (all(pictures) and _look_alike(*pictures)):
+        found.append("the picture")
+    return found
+
+
+def _look_alike(before: str, after: str) -> bool:
+    """Whether two PNGs in base64 have the same pixels, up to rounding of their edges."""
+    old, new = (imread(BytesIO(b64decode(text)), format="png") for text in (before, after))
+    return old.shape == new.shape and float(abs(old - new).max()) <= EDGE
+
+
+def _rest(node: Any, name: str) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key != name}
+
+
 def main(arguments: list[str]) -> int:
     """Run each notebook; returns 1 if --check found one that a run would change."""
     check = "--check" in arguments
@@ -40,14 +95,16 @@ def main(arguments: list[str]) -> int:
         if name == "--check":
             continue
         path = Path(name)
-        text = nbformat.writes(executed(path)) + "\n"
-        if text == path.read_text(encoding="utf-8"):
+        stored, fresh = path.read_text(encoding="utf-8"), executed(path)
+        found = changes(stored, fresh)
+        if not found:
             print(f"{path}: unchanged")
         elif check:
             changed = 1
-            print(f"{path}: a fresh run gives other outputs; run `make notebooks-run`")
+            told = "; ".join(found)
+            print(f"{path}: a run changes {told}; `make notebooks-run` stores what a run gives")
         else:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(nbformat.writes(fresh) + "\n", encoding="utf-8")
             print(f"{path}: stored")
     return changed
 
