@@ -48,6 +48,29 @@ def test_made_datasets_are_their_scenarios(name: str, scenario: str) -> None:
     assert datasets.load(name).equals(scenarios.make(scenario).snapshot(name=name))
 
 
+def test_memgraph_is_of_the_machine_it_names() -> None:
+    """The memgraph that ships is what the tool prints of the described machine beside it."""
+    printed = str(magmem.memgraph(datasets.load("two-arena-machine"), threads=True, vmos=True))
+    assert datasets.path("two-arena-memgraph").read_text() == printed
+
+
+def test_low_memory_report_is_of_its_scenario() -> None:
+    """Total, free and the listed process are the scenario's; the leaking one is too small to list.
+
+    The kernel lists processes of 1M and more, in whole M cut down.
+    """
+    machine = scenarios.make("unmapped_leak", minutes=490)
+    told, kmem = datasets.load("low-memory"), machine.snapshot().kmem.iloc[-1]
+    text = datasets.path("low-memory").read_text()
+    sizes = [magmem.format_size(int(kmem[name])) for name in ("free_bytes", "total_bytes")]
+    assert text.startswith(f"OOM: {sizes[0]} free (-4M) / {sizes[1]} total\n")
+    processes = magmem.ps(machine).df.query("kind == 'process'").set_index("koid")
+    mapped = processes["private_bytes"] + processes["shared_bytes"]
+    large = mapped[mapped >= 1 << 20] // (1 << 20) * (1 << 20)
+    listed = told.processes.set_index("koid")["reported_resident_bytes"]
+    assert listed.to_dict() == large.to_dict() == {1035: 48 << 20}
+
+
 def test_unknown_name_offers_the_nearest() -> None:
     """A misspelt dataset is one error that names what there is."""
     with pytest.raises(magmem.UnknownDataset, match="no dataset 'guide-p'; there are guide-ps, "):

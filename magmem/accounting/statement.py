@@ -181,9 +181,11 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
         *statistics_against_arenas(snap),
         *_impossible(physical, 0),
     ]
-    if parts is None or total is None:
+    if total is None:
         return Statement((*lines, *kernel), tuple(apart), None, unknown)
-    if parts != total:
+    if parts is None:
+        lines += [*kernel, *_rest(snap, physical, total, [*lines, *kernel])]
+    elif parts != total:
         what = f"the kernel statistics add up to {parts:,} bytes, their total says {total:,}"
         gap = Contradiction(what, parts, total)
         if abs(parts - total) <= _printing_slack(snap, physical):
@@ -192,7 +194,8 @@ def partial_statement(snap: Snapshot, reported: pd.Series[int]) -> Statement:
         else:
             apart.insert(0, gap)
             lines.append(_contradiction(gap))
-    lines += kernel
+    if parts is not None:
+        lines += kernel
     lines.append(Line("total", "physical memory", Fraction(total), is_sum=True))
     return Statement(tuple(lines), tuple(apart), total, unknown)
 
@@ -214,6 +217,20 @@ def _more_than_vmos(
         "VMOs: other moments, or pages that are wired or count several times"
     )
     return [Contradiction(what, total, vmo_bytes)]
+
+
+def _rest(snap: Snapshot, physical: Physical, total: int, lines: Sequence[Line]) -> list[Line]:
+    """What the total leaves to the uses of which the source says nothing."""
+    rest = total - sum((line.size_bytes for line in lines if not line.is_sum), Fraction(0))
+    if not rest:
+        return []
+    if abs(rest) <= _printing_slack(snap, physical):
+        return [Line("printing", "sizes were printed with one decimal", rest)]
+    uses = ("vmo", "wired", "heap", "mmu", "other", "free")
+    silent = [use for use in uses if getattr(physical, f"{use}_bytes") is None]
+    has_pss = any(line.key == "reported" for line in lines)
+    names = ", ".join(silent).replace("vmo", "VMOs beyond that PSS" if has_pss else "VMOs")
+    return [Line("not told", f"{names}: the source says nothing of them", rest)]
 
 
 def _printing_slack(snap: Snapshot, physical: Physical) -> int:

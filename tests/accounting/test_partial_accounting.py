@@ -174,3 +174,21 @@ def test_printed_sizes_are_no_contradiction() -> None:
         row = kstats.format("2046.9M", "1943.8M", vmos, "1.1M", "0.9M", "72.6M", "7.8M")
         both = merge([ps, read_transcript("--- 2017-06-07T05:51:08.021Z ---\n" + row, "kstats")])
         assert len(ledger(both).statement.contradictions) == count
+
+
+def test_what_a_source_does_not_tell_is_a_line_of_its_own() -> None:
+    """A total with some of its uses: the rest has its size and the names of what is not told."""
+    book = ledger(read_capture("low-memory"))
+    total, free = 2_146_330_214, 16_148_070
+    assert book.unexplained_bytes == 0
+    assert book.statement["not told"] == total - free
+    assert "not told: VMOs, wired, heap, mmu, other: the source says nothing of them" in book.text
+    assert "(the source does not tell)" not in book.text
+
+
+def test_a_rest_that_printing_explains_is_no_use() -> None:
+    """`kstats -m` prints every use but one; what rounding leaves is not taken for that one."""
+    statement = ledger(read_capture("guide-kstats")).statement
+    assert statement.of("not told") is None
+    assert abs(statement["printing"]) <= 1024 * 1024 // 10
+    assert statement.unexplained_bytes == 0
