@@ -11,7 +11,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test lint types unit js notebooks-check notebooks-run test-browser chromium bench datasets pictures wheel format constraints clean
+.PHONY: help env lab test lint types unit js notebooks-check notebooks-run test-browser chromium bench datasets pictures site wheel format constraints clean
 
 help: ## What you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ datasets: $(READY) ## Write the datasets that are scenarios
 
 pictures: $(READY) chromium ## Take the README's pictures anew
 	PYTHONPATH=tests $(BIN)/python tests/support/take_pictures.py
+
+site: $(READY) ## Render the course as web pages into site/
+	@$(BIN)/python docs/site/make_site.py
 
 wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
