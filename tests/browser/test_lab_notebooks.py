@@ -47,7 +47,7 @@ def test_chapter(page: Page, lab: Lab, notebook: str) -> None:
     for width, natural in figures(page):
         assert width >= 400, "a figure is narrower than one can read"
         assert width >= natural / 2.5, "a figure is shrunk until its words cannot be read"
-    for explorer in page.locator(".jp-OutputArea-output:has(.mx-explorer, .mm-app)").all():
+    for explorer in page.locator(".jp-OutputArea-output:has(.mx-explorer, .mm-treemap)").all():
         assert answers(page, explorer), "no control changes what the explorer shows"
     assert problems == []
 
