@@ -182,7 +182,7 @@ class Attribution:
     def ranges_of(self, vmo: int) -> tuple[Ints, Ints, Ints]:
         """What reaches one VMO's own pages: address space, range on the axis; may overlap."""
         aspace = self._by_vmo.aspace
-        direct = np.flatnonzero(self._by_vmo.vmo == vmo)
+        direct = np.arange(*np.searchsorted(self._by_vmo.vmo, [vmo, vmo + 1]))
         seen = np.flatnonzero(self._seen.owner == vmo)
         begin, end = self._own
         return (

@@ -15,13 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from magmem.accounting.attribution import attribution_of
-from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import integers
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.sharing import disjoint, share
+from magmem.accounting.pairs import Pairs, divided, exact_pairs
 from magmem.snapshot import PAGE_BYTES
 from magmem.treemap.facts import Facts
-from magmem.treemap.numbers import Ints, Numbers, sum_exactly
+from magmem.treemap.numbers import Ints, Numbers
 from magmem.treemap.rows import (
     GROUPS,
     HANDLE,
@@ -131,16 +130,7 @@ def exact(facts: Facts) -> Charges:
     """
     require(facts.snap, "the exact treemap", HIDDEN_NEEDS)
     attribution = attribution_of(facts.snap)
-    view = attribution.view
-    seen = see_through(view, attribution.chains, view.vmo, view.begin_page, view.end_page)
-    begin, end = view.places
-    aspace, reached = _divided(
-        np.concatenate((view.aspace, view.aspace[seen.query])),
-        np.concatenate((view.vmo, seen.owner)),
-        np.concatenate((begin, seen.begin)),
-        np.concatenate((end, seen.end)),
-        len(facts.snap.vmos),
-    )
+    aspace, reached = _divided(exact_pairs(attribution))
     mapper = facts.process_of_aspace[aspace]
     reached = Rows(
         mapper,
@@ -151,7 +141,7 @@ def exact(facts: Facts) -> Charges:
     )
     mine = mapper >= 0
     kernel = attribution.population.is_kernel[aspace[~mine]]
-    holder, held = _divided(*attribution.held_hidden, len(facts.snap.vmos))
+    holder, held = _divided(divided(*attribution.held_hidden, len(facts.snap.vmos)))
     processes = np.flatnonzero((facts.snap.tasks["kind"] == "process").to_numpy())
     held = Rows(
         processes[holder],
@@ -186,20 +176,24 @@ def _pairs(process: Any, vmo: Any) -> Ints:
     return np.unique((process << 32) | vmo)
 
 
-def _divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int) -> tuple[Ints, Rows]:
-    """Ranges of pages as bytes of (row, VMO), each page divided by the rows that have it."""
-    begin = disjoint(row, begin, end, int(end.max(initial=0)))
-    pairs, pair = np.unique(row * max(vmos, 1) + vmo, return_inverse=True)
-    bytes_of = share(begin, end, vmo, pair).amounts(len(pairs))
-    at: Ints = bytes_of.row
-    amount: Numbers = bytes_of.numerator
-    divisor: Numbers = bytes_of.share
-    if sum_exactly(amount, divisor) != bytes_of.total:
-        # Some ranges are cut into too many parts to list: then each pair has one sum.
-        at = np.arange(len(pairs))
-        amount, divisor = (
-            np.array([getattr(size, part) for size in bytes_of.fractions], dtype=object)
-            for part in ("numerator", "denominator")
-        )
-    row, vmo = np.divmod(pairs[at], max(vmos, 1))
+def _divided(pairs: Pairs) -> tuple[Ints, Rows]:
+    """Charges of (row, VMO) pairs: the row of each, and their bytes without a process."""
+    amounts = pairs.amounts
+    at: Ints = amounts.row
+    amount: Numbers = amounts.numerator
+    divisor: Numbers = amounts.share
+    if amounts.wide:
+        # Some ranges are cut into too many parts to list: then what a pair shares is one sum.
+        alone = amounts.alone_bytes
+        shared = [size - own for size, own in zip(amounts.fractions, alone.tolist(), strict=True)]
+        some = np.flatnonzero(np.array(shared, dtype=object) > 0)
+        parts = [shared[pair] for pair in some.tolist()]
+        own = np.flatnonzero(alone)
+        at = np.concatenate((own, some))
+        amount, divisor = np.ones((2, len(at)), dtype=object)
+        amount[: len(own)] = alone[own].tolist()
+        # A divisor of 1 would say private.
+        divisor[len(own) :] = [max(part.denominator, 2) for part in parts]
+        amount[len(own) :] = [int(part * max(part.denominator, 2)) for part in parts]
+    row, vmo = pairs.row[at], pairs.vmo[at]
     return row, Rows(row, vmo, amount, divisor, np.zeros_like(row))

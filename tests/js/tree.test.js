@@ -58,3 +58,15 @@ test("a search finds names in any case and koids, and marks all that hold them",
   );
   assert.deepEqual(tree.search("  ").found, []);
 });
+
+test("koids lead to a task, then to a VMO in it, as far as they can", () => {
+  const tree = new Tree(payload());
+  assert.equal(tree.at(["7"]), 3);
+  assert.equal(tree.at(["7", "20"]), 5);
+  assert.equal(tree.at(["7", "22"]), 7, "through VMOs of one name");
+  assert.equal(tree.at(["7", "99"]), 3);
+  assert.equal(tree.at(["20"]), -1, "a VMO alone may be in many places");
+  assert.equal(tree.at([]), -1);
+  assert.deepEqual(tree.koidsTo(7), [["process", "7"], ["vmo", "22"]]);
+  assert.deepEqual(tree.koidsTo(1), []);
+});

@@ -13,6 +13,8 @@ from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.history import TimeMachine
 from magmem_widgets.kernel import KernelExplorer
 from magmem_widgets.lab import MultiplyMappedLab
+from magmem_widgets.machine import MachineExplorer
+from magmem_widgets.machine_sheet import MachineView
 from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
@@ -21,6 +23,8 @@ __all__ = [
     "Explorer",
     "HiddenVmoExplorer",
     "KernelExplorer",
+    "MachineExplorer",
+    "MachineView",
     "MultiplyMappedLab",
     "PssExplorer",
     "SceneView",

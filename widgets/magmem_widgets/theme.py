@@ -9,7 +9,7 @@ from typing import Final
 from magmem.palette import TINTS
 from magmem.treemap import bundle
 
-__all__ = ["ASSETS", "style", "treemap_style"]
+__all__ = ["ASSETS", "machine_script", "machine_style", "style", "treemap_style"]
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -31,3 +31,18 @@ def style() -> str:
 def treemap_style() -> str:
     """The style of ``mem.html``, and of the message above it."""
     return bundle.style() + (ASSETS / "treemap.css").read_text(encoding="utf-8")
+
+
+def machine_script() -> str:
+    """The machine explorer's modules as one, without their import lines."""
+    return "".join(
+        line
+        for name in ("machine_rows", "machine")
+        for line in (ASSETS / f"{name}.js").read_text(encoding="utf-8").splitlines(keepends=True)
+        if not line.startswith("import ")
+    )
+
+
+def machine_style() -> str:
+    """The style of every explorer, and of the machine explorer's table."""
+    return style() + (ASSETS / "machine.css").read_text(encoding="utf-8")

@@ -38,6 +38,13 @@ class TreemapView(anywidget.AnyWidget):
         CSS height of the tiles.
     error : str
         A message above the tiles, which stay as they were.
+    bare : bool
+        The tiles with their bar and legend alone, without controls; read when it is first shown.
+    unit : str
+        Unit of sizes, one of ``BkMGT``; empty for the tools' form.
+    chosen : dict
+        What to ring: ``{"koids": [task, VMO], "zoom": bool}``, koids as text (JavaScript cannot
+        hold all of their 64 bits); empty to leave that to clicks.
     selected : tuple of int
         The koids of what was clicked last.
     label : str
@@ -49,6 +56,9 @@ class TreemapView(anywidget.AnyWidget):
     payload = traitlets.Unicode().tag(sync=True)
     height = traitlets.Unicode("420px").tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
+    bare = traitlets.Bool(default_value=False).tag(sync=True)
+    unit = traitlets.Unicode().tag(sync=True)
+    chosen = traitlets.Dict({}).tag(sync=True)
     selected = traitlets.Tuple()
     label = traitlets.Unicode()
 

@@ -113,6 +113,30 @@ export class Tree {
     return own ? [own] : this.children(node).map((child) => this.koid(child)).filter(Boolean);
   }
 
+  /**
+   * The node that koids lead to: a task, then a VMO in it, as far as they lead.
+   * @param {string[]} koids
+   * @returns {number} -1 if not even the first is there
+   */
+  at(koids) {
+    this.tasks ??= new Map(this.koids.flatMap((koid, node) =>
+      ["job", "process"].includes(this.kindOf(node)) ? [[String(koid), node]] : []).reverse());
+    const task = this.tasks.get(koids[0]) ?? -1;
+    if (task < 0 || koids.length < 2) return task;
+    for (const pending = this.children(task); pending.length; ) {
+      const node = pending.shift();
+      if (this.kindOf(node) === "vmo" && this.koid(node) === koids[1]) return node;
+      if (this.kindOf(node) === "vmos") pending.push(...this.children(node));
+    }
+    return task;
+  }
+
+  /** The way to a node from the root, as [kind, koid] of what has a koid. */
+  koidsTo(node) {
+    return this.lineage(node).map((step) => [this.kindOf(step), this.koid(step)])
+      .filter(([, koid]) => koid);
+  }
+
   /** The exact size: {whole, numerator, denominator} as BigInt. */
   exact(node) {
     const sums = new Map();

@@ -16,7 +16,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  * Show a treemap.
  * @param {HTMLElement} element is filled with the view
  * @param {object} data the payload, as `readPayload` gives it
- * @param {{onSelect?: (koids: string[], label: string) => void, height?: string}} options
+ * @param {{onSelect?: (koids: string[], label: string, path: string[][], said: string) => void,
+ *     height?: string, bare?: boolean}} options `bare`: the tiles, their bar and legend alone
  * @returns {TreemapView}
  */
 export function mountTreemap(element, data, options = {}) {
@@ -24,12 +25,13 @@ export function mountTreemap(element, data, options = {}) {
 }
 
 class TreemapView {
-  constructor(element, data, { onSelect = () => {}, height = "" }) {
+  constructor(element, data, { onSelect = () => {}, height = "", bare = false }) {
     this.onSelect = onSelect;
     this.unit = "";
     this.asTable = false;
     this.wanted = "";
     this.#build(element, height);
+    this.root.classList.toggle("mm-bare", bare);
     this.#listen();
     this.resizing = new ResizeObserver(() => this.#resized());
     this.resizing.observe(this.stage);
@@ -54,6 +56,33 @@ class TreemapView {
     this.notes.replaceChildren(...data.caption.map((remark) => make("li", "", remark)));
     this.#drawLegend();
     this.draw();
+  }
+
+  /** Show sizes in a unit; empty for the natural one. */
+  setUnit(unit) {
+    if (unit === this.unit) return;
+    this.unit = this.units.value = unit;
+    this.draw();
+  }
+
+  /**
+   * Ring what koids lead to, or what it is drawn in; the focus stays where it is.
+   * @param {string[]} koids of a task and, if wanted, of a VMO in it; none: ring nothing
+   * @param {boolean} zoom go to the task it is in; if not, only as far out as it takes to see it
+   */
+  choose(koids, zoom = false) {
+    const node = this.tree.at(koids);
+    this.follows = true;
+    this.selected = node;
+    if (node < 0) return this.#ringSelected();
+    const line = this.tree.lineage(node);
+    let path = this.path;
+    if (zoom) path = this.#pathTo(line.slice(0, -1).findLast((step) => this.tree.kindOf(step) !== "vmos") ?? 0);
+    else while (!line.includes(path.at(-1).node)) path = path.slice(0, -1);
+    const moves = path.length !== this.path.length || path.at(-1).node !== this.view.node;
+    this.path = path;
+    if (moves) this.draw();
+    else this.#ringSelected();
   }
 
   /** Take the view out of its element. */
@@ -243,11 +272,14 @@ class TreemapView {
     if (node < 0) {
       const holder = this.#holderOf(parent);
       const path = holder === this.view.node ? this.path : this.#pathTo(holder);
-      this.onSelect(merged.flatMap((item) => this.tree.koidsOf(item)), "others");
+      const koids = merged.flatMap((item) => this.tree.koidsOf(item));
+      const said = mergedSentence(this.tree, holder, merged, this.unit);
+      this.onSelect(koids, "others", this.tree.koidsTo(holder), said);
       this.#goto([...path, { node: holder, items: merged }]);
       return;
     }
-    this.onSelect(this.tree.koidsOf(node), this.tree.label(node));
+    const said = sentence(this.tree, node, this.unit);
+    this.onSelect(this.tree.koidsOf(node), this.tree.label(node), this.tree.koidsTo(node), said);
     this.#select(node);
     if (this.tree.count[node]) this.#goto(this.#pathTo(node));
     else if (this.tree.parent[node] === this.view.node) this.#focusNode(node);
@@ -300,7 +332,10 @@ class TreemapView {
   }
 
   #ringSelected() {
-    this.#ringAt(this.tiles?.find(({ node }) => node >= 0 && node === this.selected));
+    const drawn = (step) => this.tiles?.find(({ node, merged }) =>
+      node >= 0 ? node === step : this.follows && merged.includes(step));
+    const line = this.follows ? this.tree.lineage(this.selected).reverse() : [this.selected];
+    this.#ringAt(line.filter((step) => step >= 0).map(drawn).find(Boolean));
   }
 
   /** The ring stands above all tiles: raising a tile itself would cover what is drawn in it. */

@@ -21,10 +21,16 @@ function render({ model, el }) {
     if (mine !== latest) return;
     if (view) view.update(data);
     else {
-      const height = model.get("height");
-      const onSelect = (koids, label) => model.send({ koids, label });
-      view = mountTreemap(home, data, { height, onSelect });
+      const onSelect = (koids, label, path, said) => model.send({ koids, label, path, said });
+      view = mountTreemap(home, data, { height: model.get("height"), bare: model.get("bare"), onSelect });
     }
+    measure();
+    choose();
+  };
+  const measure = () => view?.setUnit(model.get("unit"));
+  const choose = () => {
+    const { koids, zoom } = model.get("chosen");
+    if (koids) view?.choose(koids, zoom);
   };
   const tell = () => {
     problem.textContent = model.get("error");
@@ -32,12 +38,16 @@ function render({ model, el }) {
   };
   model.on("change:payload", show);
   model.on("change:error", tell);
+  model.on("change:unit", measure);
+  model.on("change:chosen", choose);
   tell();
   show();
   return () => {
     latest += 1;
     model.off("change:payload", show);
     model.off("change:error", tell);
+    model.off("change:unit", measure);
+    model.off("change:chosen", choose);
     view?.destroy();
   };
 }
