@@ -16,6 +16,12 @@ import magmem
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "pictures"
 EXPLORERS = {
     "pss-explorer": "from magmem_widgets import PssExplorer\nPssExplorer(pages=4)",
+    "machine-explorer": (
+        "import magmem\n"
+        "from magmem_widgets import MachineExplorer\n"
+        "snap = magmem.read_capture('small-machine')\n"
+        "MachineExplorer(snap, opened=('1107',), selected='1107/1117')"
+    ),
 }
 """Picture name to the cell that shows an explorer."""
 

@@ -182,7 +182,7 @@ class MachineLines:
         own = f"{sized(line.private, unit)} of its own"
         part = f"its part of the {sized(line.shared, unit)} it shares"
         if line.shared <= 0:
-            return own
+            return "all its own" if line.private == line.pss else own
         return f"{own} and {scaled}, {part}" if line.private else part
 
     @staticmethod

@@ -20,7 +20,7 @@ def still(lines: MachineLines, order: Ints, selected: str, unit: str, sentence: 
     """A sheet of 760 points width: names, bars of private and shared PSS, and the numbers."""
     scene = Scene(760, _TOP + _LINE * _LINES + 56, "tasks and their memory")
     scene.text(8, 18, "NAME", bold=True, size=11)
-    scene.text(_BAR, 18, "PART OF ALL PSS", bold=True, size=11)
+    scene.text(_BAR, 18, "PART OF ALL", bold=True, size=11)
     for word, right in _NUMBERS:
         scene.text(right, 18, word, bold=True, size=11, anchor="end")
     scene.line(8, 24, 752, 24)

@@ -5,7 +5,7 @@ import { answer, CLOSED, KIND, KNOWN, LEVEL, Lines, NAME, OPEN, OWN_SHARE, PART_
 
 const LINE = 24;
 const SHOWN = 10;
-const HEADS = [["name", "NAME"], ["", "OF ALL"], ["pss", "PSS"], ["private", "PRIVATE"], ["shared", "SHARED"], ["", "KNOWN"]];
+const HEADS = [["name", "NAME"], ["", "PART"], ["pss", "PSS"], ["private", "PRIVATE"], ["shared", "SHARED"], ["", "KNOWN"]];
 let instances = 0;
 
 function make(tag, className, text = "", attributes = {}) {
