@@ -39,7 +39,7 @@ class Entries:
         nothing = np.zeros(0, np.int64)
         self._file: list[Runs] = []
         self._exclusive: list[Runs] = []
-        self._shared: list[Installed] = []
+        self._shared: list[Shared] = []
         self._process_of: dict[tuple[int, int], int] = {}
         self.shared = Shared(nothing, nothing, nothing)
         self.merged = 0
@@ -72,7 +72,8 @@ class Entries:
         file = np.flatnonzero(installed.is_file)
         self._file.append(runs_of(installed.mapping[file], installed.page[file]))
         self._exclusive.append(runs_of(installed.mapping[own], installed.page[own]))
-        self._shared.append(installed.where(~installed.is_file & ~is_own))
+        at = np.flatnonzero(~installed.is_file & ~is_own)
+        self._shared.append(Shared(installed.mapping[at], installed.page[at], installed.frame[at]))
         return None
 
     @property
@@ -95,7 +96,7 @@ class Entries:
         zero_frames : int64 array
             Frames of the zero page as far as known otherwise.
         """
-        parts = self._shared
+        parts, self._shared = self._shared, []
         if not parts:
             return
         frame = np.concatenate([part.frame for part in parts])

@@ -113,7 +113,11 @@ def place_shared(shared: Shared, private: Runs, axis: Ints, begin: Ints, end: In
     holders = np.bincount(frame)
     alone = holders[frame] == 1 if len(frame) else np.zeros(0, bool)
     lone = shared.where(alone)
-    shared = Shared(shared.mapping[~alone], shared.page[~alone], frame[~alone])
+    # Narrow where it can be: with a million shared entries these arrays are most of the memory.
+    shared = Shared(
+        shared.mapping[~alone].astype(np.int32), shared.page[~alone], frame[~alone].astype(np.int32)
+    )
+    del frame, alone
     single = Runs(lone.mapping, lone.page, np.ones(len(lone.page), np.int64))
     placer = _Placer(shared, joined(private, single), axis, begin, end)
     placer.place()
@@ -138,7 +142,7 @@ class _Placer:
         self.waiting: Bools = np.ones(len(shared.frame), bool)
         # Only places with shared pages matter: they are numbered densely.
         self.places = np.unique(shared.page)
-        self.place_of = np.searchsorted(self.places, shared.page)
+        self.place_of = np.searchsorted(self.places, shared.page).astype(np.int32)
         self.low = np.searchsorted(self.places, begin)
         self.high = np.searchsorted(self.places, end)
         self.private_mapping = private.owner
