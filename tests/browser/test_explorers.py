@@ -68,3 +68,19 @@ def test_names_are_never_html(page: Page, lab: Lab) -> None:
     assert page.locator(".mx-tip").inner_text() == "<img src=x>"
     assert page.locator(".mx-sentence").inner_text() == "<script>1</script>"
     assert page.locator(".mx-explorer img, .mx-explorer i, .mx-explorer script").count() == 0
+
+
+def test_plain_keys_are_the_explorers_own(page: Page, lab: Lab) -> None:
+    """With the focus in an explorer no letter adds a cell, and an arrow moves its own menu."""
+    start = "from magmem_widgets import PssExplorer\nexplorer = PssExplorer()\nexplorer"
+    show(page, lab, "keys", start, "print(explorer.summary())")
+    cells = page.locator(".jp-Cell")
+    for control in (".mx-explorer [role=button]", ".noUi-handle", ".jp-OutputArea button"):
+        page.locator(control).first.focus()
+        page.keyboard.press("b")
+        assert cells.count() == 2
+    menu = page.locator(".jp-OutputArea select").first
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    assert menu.evaluate("menu => document.activeElement === menu")
+    assert "rule exact" in summary(page)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import traitlets
 from magmem_widgets import MachineExplorer, TreemapView
-from magmem_widgets.theme import ASSETS, machine_script
+from magmem_widgets.theme import ASSETS, script
 
 import magmem
 from magmem.treemap.payload import encode
@@ -271,9 +271,7 @@ def test_names_stay_text(explorer: MachineExplorer) -> None:
     assert "\n<b>" not in explorer.summary()
     for module in ("machine", "machine_rows"):
         assert "innerHTML" not in (ASSETS / f"{module}.js").read_text()
-    assert "import " not in "".join(
-        line for line in machine_script().splitlines(keepends=True) if line.startswith("import")
-    )
+    assert "\nimport " not in script("machine_rows", "machine")
 
 
 def test_many_explorers_are_apart() -> None:

@@ -18,7 +18,7 @@ from ipywidgets import Layout, VBox, Widget
 from magmem.errors import MagmemError
 from magmem.still import Still
 from magmem_widgets.scene import Scene
-from magmem_widgets.theme import ASSETS, style
+from magmem_widgets.theme import script, style
 
 __all__ = ["Explorer", "SceneView"]
 
@@ -29,7 +29,7 @@ _WRONG = (MagmemError, ValueError, LookupError)
 class SceneView(anywidget.AnyWidget):
     """The view of a scene; what is clicked comes back as a message ``{"act": name}``."""
 
-    _esm = (ASSETS / "scene.js").read_text(encoding="utf-8")
+    _esm = script("scene")
     _css = style()
     scene = traitlets.Dict(Scene(760, 372, "nothing to be seen").data()).tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
@@ -48,6 +48,7 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(layout=Layout(width="100%"), **traits)
+        self.add_class("mx-box")  # assets/keys.js: plain keys pressed inside are its own
         self.view = self.make_view()
         self.children = [*self.controls(), self.view]
         self.view.on_msg(self._message)

@@ -13,7 +13,7 @@ from magmem.accounting.runs import Ints
 from magmem_widgets.machine_lines import RULE_WORDS, MachineLines, sized
 from magmem_widgets.machine_rows import MachineRows
 from magmem_widgets.machine_sums import RULES
-from magmem_widgets.theme import machine_script, machine_style
+from magmem_widgets.theme import machine_style, script
 
 __all__ = ["UNITS", "WINDOW", "MachineView", "Sent", "rows_data", "sheet"]
 
@@ -39,7 +39,7 @@ class MachineView(anywidget.AnyWidget):
         What is said beneath.
     """
 
-    _esm = machine_script()
+    _esm = script("machine_rows", "machine")
     _css = machine_style()
     sheet = traitlets.Dict({}).tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)

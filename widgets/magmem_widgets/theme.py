@@ -9,7 +9,7 @@ from typing import Final
 from magmem.palette import TINTS
 from magmem.treemap import bundle
 
-__all__ = ["ASSETS", "machine_script", "machine_style", "style", "treemap_style"]
+__all__ = ["ASSETS", "machine_style", "script", "style", "treemap_style"]
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
@@ -33,11 +33,12 @@ def treemap_style() -> str:
     return bundle.style() + (ASSETS / "treemap.css").read_text(encoding="utf-8")
 
 
-def machine_script() -> str:
-    """The machine explorer's modules as one, without their import lines."""
+@cache
+def script(*names: str) -> str:
+    """Modules of ``assets/`` as one, without their import lines; `keys` comes first."""
     return "".join(
         line
-        for name in ("machine_rows", "machine")
+        for name in ("keys", *names)
         for line in (ASSETS / f"{name}.js").read_text(encoding="utf-8").splitlines(keepends=True)
         if not line.startswith("import ")
     )

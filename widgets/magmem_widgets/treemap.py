@@ -16,13 +16,13 @@ from magmem.errors import MagmemError
 from magmem.sizes import format_size
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.still import Still
-from magmem.treemap.bundle import script
+from magmem.treemap import bundle
 from magmem.treemap.charges import RULES
 from magmem.treemap.figure import draw
 from magmem.treemap.payload import encode
 from magmem.treemap.treemap import BY, Treemap, treemap
 from magmem_widgets.explorer import Explorer
-from magmem_widgets.theme import ASSETS, treemap_style
+from magmem_widgets.theme import script, treemap_style
 
 __all__ = ["TreemapExplorer", "TreemapView"]
 
@@ -51,7 +51,7 @@ class TreemapView(anywidget.AnyWidget):
         Its name on screen.
     """
 
-    _esm = script() + (ASSETS / "treemap.js").read_text(encoding="utf-8")
+    _esm = bundle.script() + script("treemap")
     _css = treemap_style()
     payload = traitlets.Unicode().tag(sync=True)
     height = traitlets.Unicode("420px").tag(sync=True)
