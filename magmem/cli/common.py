@@ -57,8 +57,15 @@ def emit(listing: Listing, output: str | None = None) -> int:
     return listing.exit_status
 
 
+LIMITS = ("pagemap", "smaps", "fd")
+"""Places of the notes that tell what this machine does not show us, and which right it takes."""
+
+
 def read(*captures: str) -> Snapshot:
-    """The state that CAPTURE means; of this machine, where it takes long, with progress.
+    """The state that CAPTURE means.
+
+    Of this machine (``live``) it shows progress where that takes long, and says on standard error
+    what may not be seen: what is missing must not look like nothing.
 
     Raises
     ------
@@ -71,7 +78,10 @@ def read(*captures: str) -> Snapshot:
         return read_capture(*captures)
     from magmem.cli.progress import progress_line
 
-    return read_capture(*captures, progress=progress_line())
+    snap = read_capture(*captures, progress=progress_line())
+    for message in snap.notes["message"][snap.notes["place"].isin(LIMITS)]:
+        click.echo(f"live: {message}", err=True)
+    return snap
 
 
 def write(text: str) -> None:

@@ -80,6 +80,9 @@ def capture(
     snap.save(path)
     for kind, message in zip(notes["kind"], notes["message"], strict=True):
         click.echo(f"{kind}: {message}", err=True)
+    many = len(snap.processes)
+    held = f"{many:,} process{'' if many == 1 else 'es'}, {len(snap.mappings):,} mappings"
+    click.echo(f"{path}: {held}", err=True)
     return 0
 
 

@@ -35,8 +35,10 @@ def test_capture_is_read_by_every_command(
     """What `capture live` writes is an ordinary capture; what is missing is said beside it."""
     path = tmp_path / "mine.json"
     assert run(["capture", "live", "-o", str(path), "--pid", HERE, "--detail", "mappings"]) == 0
-    assert capsys.readouterr().out == ""
+    told = capsys.readouterr()
+    assert told.out == ""
     snap = magmem.read_capture(path)
+    assert told.err.endswith(f"{path}: 1 process, {len(snap.mappings)} mappings\n")
     assert snap.processes["koid"].tolist() == [os.getpid()]
     assert len(snap.mappings) > 10
     assert run(["vmaps", HERE, str(path)]) == 0
@@ -160,6 +162,21 @@ def test_every_command_tells_how_far_live_is(monkeypatch: pytest.MonkeyPatch) ->
     for capture in ("live", "some.txt"):
         assert run(["info", capture]) == 0
     assert [list(options) for options in told] == [["progress"], []]
+
+
+def test_what_live_does_not_show_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Beside its answer every command says which right is missing, and for what."""
+    fake = FakeProc(tmp_path)
+    fake.process(100, b"x", [Area(0x400000, 1, name="[heap]", entries={0: entry(0)})])
+    snap = magmem.capture_linux(proc=tmp_path)
+    monkeypatch.setattr(magmem.captures, "read_capture", lambda *_, **__: snap, raising=False)
+    assert run(["ps", "live"]) == 0
+    told = capsys.readouterr()
+    assert "p:100" in told.out
+    assert "live: the kernel shows page frames only to root (CAP_SYS_ADMIN)" in told.err
+    assert "no address space" not in told.err
 
 
 def test_live_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
