@@ -64,7 +64,7 @@ def test_a_rule_that_cannot_be_used_says_why_and_the_last_one_stays() -> None:
     before = explorer.view.sheet["rows"]
     do(explorer, "set", name="rule", value="exact")
     assert explorer.view.is_error
-    assert explorer.view.sentence.startswith("this capture has no mappings")
+    assert explorer.view.sentence.startswith("This capture has no mappings")
     assert explorer.rule == "magenta-2017"
     assert explorer.view.sheet["rows"] == before
     do(explorer, "set", name="unit", value="k")
@@ -224,6 +224,27 @@ def test_partial_captures_are_shown_as_far_as_they_go(capture: str) -> None:
     assert ("?" in known) == capture.startswith("guide-vm")
     assert explorer.figure()._repr_png_()
     assert explorer.tiles.payload
+
+
+def test_where_only_resident_sizes_are_known_they_sort() -> None:
+    """PSS stays unknown; the largest resident size stands first and is named."""
+    tasks = {
+        "koid": [1, 2, 3, 4],
+        "kind": ["job", "process", "process", "process"],
+        "parent_koid": [None, 1, 1, 1],
+        "name": ["root", "small", "large", "silent"],
+        "reported_resident_bytes": [None, 4096, 8192, None],
+    }
+    explorer = MachineExplorer(magmem.Snapshot.of({"tasks": tasks}, root_job_koid=1))
+    assert [row[3:5] for row in explorer.view.sheet["rows"]] == [
+        ["j:1 root", "?"],
+        ["p:3 large", "?"],
+        ["p:2 small", "?"],
+        ["p:4 silent", "?"],
+    ]
+    assert explorer.sentence().startswith(
+        "PSS is unknown; p:3 large has the largest resident size, 8k,"
+    )
 
 
 @pytest.mark.parametrize("capture", ["guide-kstats", "guide-asd"])

@@ -223,7 +223,7 @@ class MachineExplorer(Explorer):
 
     def tell(self, message: str) -> None:
         """Say a mistake in input in the place of the sentence."""
-        self.view.set_trait("sentence", message)
+        self.view.set_trait("sentence", f"{message[:1].upper()}{message[1:]}.")
         self.view.set_trait("is_error", True)
 
     def open_rows(self) -> tuple[set[int], set[int]]:

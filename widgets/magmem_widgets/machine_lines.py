@@ -110,7 +110,14 @@ class MachineLines:
         """What is said while no row is chosen."""
         rows = self.rows
         if rows.sums.lacks:
-            return f"PSS is unknown: {rows.sums.lacks}."
+            most = int(np.argmax(rows.resident)) if len(rows.resident) else UNKNOWN
+            if most < 0 or rows.resident[most] < 0:
+                return f"PSS is unknown: {rows.sums.lacks}."
+            size = sized(int(rows.resident[most]), unit)
+            return (
+                f"PSS is unknown; {self.title(most)} has the largest resident size, {size}, "
+                "in which pages shared with others count in full."
+            )
         process = np.flatnonzero(~rows.tree.is_job)
         if not len(process):
             return "No processes are in this capture."

@@ -25,6 +25,7 @@ from magmem_widgets.machine_tree import (
     Bools,
     MachineTree,
     order_of_siblings,
+    plain,
 )
 
 __all__ = ["COLUMNS", "MachineRows", "Made", "Order"]
@@ -34,7 +35,10 @@ COLUMNS = ("name", "pss", "private", "shared")
 
 @dataclass(frozen=True)
 class Order:
-    """How rows are sorted: by a column or, if that is empty, as `ps` prints them."""
+    """How rows are sorted: by a column or, if that is empty, as `ps` prints them.
+
+    Where no PSS is known at all, tasks are sorted by their resident sizes instead.
+    """
 
     column: str = "pss"
     descending: bool = True
@@ -184,6 +188,11 @@ class MachineRows:
         at = self.inside.find(self._made[self._of[above]].block, last)
         return int(rows[at]) if at >= 0 else -1
 
+    @cached_property
+    def resident(self) -> Ints:
+        """Resident bytes of each task, as reported; `UNKNOWN` where they are not."""
+        return plain(self.facts.snap.tasks["reported_resident_bytes"])[self.tree.rows]
+
     # ---- which are to be seen
 
     def visible(
@@ -263,6 +272,8 @@ class MachineRows:
                 keys = np.zeros(len(self.tree), np.int64)
             elif order.column == "name":
                 keys = self.tree.names.rank
+            elif self.sums.lacks and order.column == "pss":
+                keys = self.resident
             else:
                 keys = getattr(self.sums, order.column)
             self._sorted[order] = self.tree.ordered(keys, order.descending)
