@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from magmem.palette import LIGHT, TINTS, text_on
+from magmem.palette import TINTS, text_on
 from magmem.sizes import format_size
 from magmem.still import Still
 from magmem.treemap.layout import Frame, Rect, Tile, plan
@@ -32,7 +32,7 @@ FRAME: Final = Frame(header=10.0, gap=1.0, least_area=30.0, most_tiles=1500)
 _POINTS_PER_CM: Final = 72 / 2.54
 
 
-def draw(treemap: Treemap, at: str | int | None, width_cm: float) -> Still:
+def draw(treemap: Treemap, at: str | int | None, width_cm: float, *, dark: bool = False) -> Still:
     """The figure of a treemap, or of one node of it; see `Treemap.figure`."""
     tree = treemap.tree
     node = tree.root if at is None else tree.find(at)
@@ -44,7 +44,8 @@ def draw(treemap: Treemap, at: str | int | None, width_cm: float) -> Still:
     tiles = plan(tree, nodes, Rect(EDGE, 0, room, tiles_height), FRAME)
     legend = _legend_lines(treemap, node, tiles, room)
     notes = [line for remark in treemap.remarks for line in wrapped(remark, room, SMALL)]
-    sheet = Sheet(width, 44 + 13 * len(title) + tiles_height + 10 * len(legend) + 9 * len(notes))
+    height = 44 + 13 * len(title) + tiles_height + 10 * len(legend) + 9 * len(notes)
+    sheet = Sheet(width, height, dark=dark)
     y = EDGE
     for line in title:
         sheet.text(EDGE, y, line, TITLE, weight="bold")
@@ -60,12 +61,12 @@ def draw(treemap: Treemap, at: str | int | None, width_cm: float) -> Still:
         x = EDGE
         for tint, word, extent in entries:
             sheet.tinted(Rect(x, y + 1.5, 9, 6), tint)
-            sheet.box(Rect(x, y + 1.5, 9, 6), "none", LIGHT.line)
+            sheet.box(Rect(x, y + 1.5, 9, 6), "none", sheet.theme.line)
             sheet.text(x + 12, y, word, SMALL)
             x += extent
         y += 10
     for line in notes:
-        sheet.text(EDGE, y, line, SMALL, colour=LIGHT.faint)
+        sheet.text(EDGE, y, line, SMALL, colour=sheet.theme.faint)
         y += 9
     return sheet.figure
 
@@ -124,10 +125,10 @@ def _bar(sheet: Sheet, tree: Tree, place: Rect) -> None:
         width = place.w * float(tree.area[node.index] / tree.area[0])
         segment = Rect(x, place.y, width, place.h)
         _blend(sheet, tree, node.index, segment)
-        sheet.box(segment, "none", LIGHT.line)
+        sheet.box(segment, "none", sheet.theme.line)
         words = f"{node.label} {_size(node)}"
         if width_of(words, SMALL) + 6 <= width:
-            fill = TINTS[node.tint].light if node.tint else LIGHT.ground
+            fill = sheet.fill(node.tint)
             sheet.text(x + 3, place.y + 3, words, SMALL, colour=text_on(fill), plate=fill)
         x += width
 
@@ -163,7 +164,7 @@ def _tile(sheet: Sheet, tree: Tree, tile: Tile, top: float) -> None:
     size = format_size(int(sum(Node(tree, each).size_bytes for each in tile.nodes)))
     name = f"others ({len(tile.nodes)})" if tile.merged else node.label
     if tile.opened:
-        sheet.box(place, LIGHT.surface, LIGHT.line)
+        sheet.box(place, sheet.theme.surface, sheet.theme.line)
         if tile.header:
             _header(sheet, place, name, size)
         return
@@ -172,10 +173,10 @@ def _tile(sheet: Sheet, tree: Tree, tile: Tile, top: float) -> None:
     else:
         _blend(sheet, tree, index, place)
     marked = not tile.merged and bool(tree.marked[index])
-    sheet.box(place, "none", TINTS["twice"].light if marked else "#FFFFFF", 1.0 if marked else 0.5)
+    sheet.box(place, "none", sheet.fill("twice" if marked else ""), 1.0 if marked else 0.5)
     if place.h < 10 or place.w < 18:
         return
-    fill = TINTS[tint].light if tint else LIGHT.ground
+    fill = sheet.fill(tint)
     label = fitted(name, place.w - 5, SMALL, "bold")
     if not label:
         return

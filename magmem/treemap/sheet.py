@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
-from magmem.palette import LIGHT, TINTS, text_on
+from magmem.palette import DARK, LIGHT, TINTS, text_on
 from magmem.still import Still
 from magmem.treemap.layout import Rect
 
@@ -25,11 +25,13 @@ _DOTS_PER_INCH: Final = 150
 
 
 class Sheet:
-    """One figure of `width` by `height` points on white."""
+    """One figure of `width` by `height` points, in the light theme or the dark one."""
 
-    def __init__(self, width: float, height: float) -> None:
-        self.width, self.height = width, height
-        self.figure = Still(figsize=(width / 72, height / 72), dpi=_DOTS_PER_INCH, facecolor="w")
+    def __init__(self, width: float, height: float, *, dark: bool = False) -> None:
+        self.width, self.height, self.dark = width, height, dark
+        self.theme = DARK if dark else LIGHT
+        size = (width / 72, height / 72)
+        self.figure = Still(figsize=size, dpi=_DOTS_PER_INCH, facecolor=self.theme.ground)
         axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
@@ -49,9 +51,15 @@ class Sheet:
             )
         )
 
+    def fill(self, tint: str) -> str:
+        """The colour of a meaning; of the ground where there is none."""
+        if not tint:
+            return self.theme.ground
+        return TINTS[tint].dark if self.dark else TINTS[tint].light
+
     def tinted(self, place: Rect, tint: str) -> None:
         """A rectangle with the colour and the pattern of a meaning."""
-        fill = TINTS[tint].light
+        fill = self.fill(tint)
         self.box(place, fill)
         hatch = _HATCHES.get(TINTS[tint].pattern)
         if hatch and min(place.w, place.h) >= 4:
@@ -77,12 +85,15 @@ class Sheet:
         words: str,
         size: float,
         *,
-        colour: str = LIGHT.text,
+        colour: str = "",
         weight: str = "normal",
         right: bool = False,
         plate: str = "",
     ) -> None:
-        """Words with their upper left (or right) corner at a point, on a plate of a colour."""
+        """Words with their upper left (or right) corner at a point, on a plate of a colour.
+
+        They have the theme's text colour if `colour` is empty.
+        """
         if plate:
             extent = width_of(words, size, weight)
             self.box(Rect(x - 1, y, extent + 2, size * 1.25), plate)
@@ -93,7 +104,7 @@ class Sheet:
             fontsize=size,
             fontfamily=_FONT,
             fontweight=weight,
-            color=colour,
+            color=colour or self.theme.text,
             ha="right" if right else "left",
             va="top",
             parse_math=False,

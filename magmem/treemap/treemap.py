@@ -136,7 +136,9 @@ class Treemap:
         png = str(path).lower().endswith(".png")
         write_atomically(path, self.png() if png else self.html())
 
-    def figure(self, at: str | int | None = None, width_cm: float = 12.0) -> Figure:
+    def figure(
+        self, at: str | int | None = None, width_cm: float = 12.0, *, dark: bool = False
+    ) -> Figure:
         """The still form: a matplotlib figure.
 
         Parameters
@@ -145,6 +147,8 @@ class Treemap:
             Name or koid of the node to show; the whole machine if not given.
         width_cm : float
             Width of the figure; it stays readable down to 12 cm.
+        dark : bool
+            Draw it for a dark ground.
 
         Raises
         ------
@@ -153,7 +157,7 @@ class Treemap:
         """
         from magmem.treemap.figure import draw
 
-        return draw(self, at, width_cm)
+        return draw(self, at, width_cm, dark=dark)
 
     def png(self, at: str | int | None = None, width_cm: float = 12.0) -> bytes:
         """The figure as a PNG picture of 150 dots per inch."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from accounting.tiny import Vmo, machine
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 from support.random_snapshots import random_machine
@@ -17,6 +18,7 @@ from support.shared import captures, goldens
 
 import magmem
 from magmem.captures import load_machine
+from magmem.palette import DARK, LIGHT, contrast
 from magmem.treemap.sheet import fitted, printable, width_of, wrapped
 
 NASTY = ["$x_1$", "50% \\frac{", "日本語", "a\tb\n", "\ud800", "x" * 31, "", "🧠", "-"]
@@ -152,3 +154,17 @@ def test_words_are_cut_to_the_room() -> None:
     assert width_of(fitted("devhost:pci#3", 40, 6.5), 6.5) <= 40
     assert fitted("devhost", 8, 6.5) == ""
     assert wrapped("one two three", 40, 9) == ["one two", "three"]
+
+
+def test_the_dark_theme_has_the_same_words_and_readable_ones() -> None:
+    """Same places and words; the ground is the dark one, and text on it stands out 4.5 to 1."""
+    tree = system_2()
+    light, dark = tree.figure(), tree.figure(dark=True)
+    assert words(light) == words(dark)
+    assert [text.get_position() for text in texts(light)] == [
+        text.get_position() for text in texts(dark)
+    ]
+    assert to_hex(light.get_facecolor()).upper() == LIGHT.ground
+    assert to_hex(dark.get_facecolor()).upper() == DARK.ground
+    title = texts(dark)[0]
+    assert contrast(to_hex(title.get_color()), DARK.ground) >= 4.5

@@ -86,6 +86,7 @@ def test_notebook_keeps_text_and_picture() -> None:
     data, _ = explorer._repr_mimebundle_()
     assert data["text/plain"] == explorer.summary()
     assert data["image/png"]
+    assert explorer.figure(dark=True)._repr_png_() != explorer.figure()._repr_png_()
 
 
 def test_closing_leaves_no_comm() -> None:

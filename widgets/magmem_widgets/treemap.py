@@ -170,7 +170,5 @@ class TreemapExplorer(Explorer):
         return "\n".join([*lines, f"{shown.tiles} tiles; selected: {chosen}"])
 
     def figure(self, *, dark: bool = False) -> Still:
-        """The still form; matplotlib draws it on light ground only."""
-        if dark:
-            raise ValueError("expected dark to be False: the still treemap has one theme")
-        return draw(self.treemap, None, 18.0)
+        """The still form, 18 cm wide."""
+        return draw(self.treemap, None, 18.0, dark=dark)
