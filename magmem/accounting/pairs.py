@@ -1,7 +1,7 @@
-"""Exact charges by address space and VMO: whose pages of which VMO, each divided by its sharers.
+"""Charges of pages by who has them and by the VMO that owns them, each divided by its sharers.
 
 A page seen through a clone counts in the VMO that owns it. The sums over the VMOs of one address
-space are its exact PSS. Sizes are bytes. Asks for complete mappings and page runs.
+space are its PSS by the rule. Sizes are bytes. Asks for complete mappings and page runs.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.kernel import kept_with
+from magmem.accounting.rules.linux import Entries
 from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import disjoint, share
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["Pairs", "divided", "exact_pairs"]
+__all__ = ["Pairs", "divided", "entry_pairs", "exact_pairs", "shown_pairs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +42,21 @@ class Pairs:
     whole_bytes: Ints
 
 
-def divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int) -> Pairs:
+def divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int, *, once: bool = True) -> Pairs:
     """Ranges of pages as charges, each page divided by the rows that have it.
 
     Parameters
     ----------
     row, vmo, begin, end : int64 arrays of one length
         Who shows which pages of which VMO: half-open ranges on the axis of the page runs. They may
-        overlap; a row has each page once.
+        overlap.
     vmos : int
         How many VMOs there are.
+    once : bool
+        A row has each page once; if not, each of its ranges counts.
     """
-    begin = disjoint(row, begin, end, int(end.max(initial=0)))
+    if once:
+        begin = disjoint(row, begin, end, int(end.max(initial=0)))
     keys, pair = np.unique(row * max(vmos, 1) + vmo, return_inverse=True)
     amounts = share(begin, end, vmo, pair).amounts(len(keys))
     pages = np.zeros(len(keys), np.int64)
@@ -67,6 +71,36 @@ def exact_pairs(attribution: Attribution) -> Pairs:
     Made once and kept with the attribution.
     """
     return kept_with(attribution, "_exact_pairs", lambda: _reached(attribution))
+
+
+def entry_pairs(attribution: Attribution) -> Pairs:
+    """What page-table entries map: address spaces, by owning VMO; each entry counts."""
+    view, by_vmo = attribution.view, attribution.view.by_vmo
+    mapping, first, last = Entries(view).of(slice(None))
+    vmo, aspace = by_vmo.vmo[mapping], by_vmo.aspace[mapping]
+    seen = see_through(view, attribution.chains, vmo, first, last)
+    return divided(
+        np.concatenate((aspace, aspace[seen.query])),
+        np.concatenate((vmo, seen.owner)),
+        np.concatenate((view.runs.pages_below(vmo, first), seen.begin)),
+        np.concatenate((view.runs.pages_below(vmo, last), seen.end)),
+        len(view.snap.vmos),
+        once=False,
+    )
+
+
+def shown_pairs(attribution: Attribution) -> Pairs:
+    """What VMOs (the rows) show: pages of their own and, through clones, of others."""
+    view = attribution.view
+    rows, whole = np.arange(attribution.vmos), view.size_pages
+    seen = see_through(view, attribution.chains, rows, np.zeros_like(whole), whole)
+    return divided(
+        np.concatenate((rows, seen.query)),
+        np.concatenate((rows, seen.owner)),
+        np.concatenate((view.runs.owner_begin, seen.begin)),
+        np.concatenate((view.runs.pages_below(rows, whole), seen.end)),
+        attribution.vmos,
+    )
 
 
 def _reached(attribution: Attribution) -> Pairs:

@@ -40,7 +40,7 @@ Examples:
     "--rule",
     default="treemap-2017",
     show_default=True,
-    help="How a shared VMO is divided: treemap-2017, magenta-2017 or exact.",
+    help="How a shared VMO is divided: a rule of `magmem compare`.",
 )
 def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, rule: str) -> int:
     """Where is all of the memory: a treemap of the whole machine.

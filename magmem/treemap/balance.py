@@ -12,10 +12,9 @@ from fractions import Fraction
 import numpy as np
 
 from magmem.accounting.kernel import integers
-from magmem.treemap.charges import BY_VMO, Charges
 from magmem.treemap.facts import Facts
 from magmem.treemap.numbers import Ints, Numbers, scale_exactly
-from magmem.treemap.rows import GROUPS, NOBODY, Bools, Rows, tint_code
+from magmem.treemap.rows import BY_VMO, GROUPS, NOBODY, Bools, Charges, Rows, tint_code
 
 __all__ = ["Balance"]
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.kernel import integers
-from magmem.treemap.charges import Charges
 from magmem.treemap.facts import Facts
 from magmem.treemap.numbers import Ints
+from magmem.treemap.rows import Charges
 
 __all__ = ["Part", "Reported"]
 

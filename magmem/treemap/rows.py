@@ -6,7 +6,7 @@ is charged for: hidden memory, and mapped memory that a rule leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,18 @@ import numpy.typing as npt
 from magmem.palette import TINTS
 from magmem.treemap.numbers import Ints, Numbers
 
-__all__ = ["GROUPS", "HANDLE", "NOBODY", "PRIVATE", "SHARED", "Bools", "Rows", "tint_code"]
+__all__ = [
+    "BY_VMO",
+    "GROUPS",
+    "HANDLE",
+    "NOBODY",
+    "PRIVATE",
+    "SHARED",
+    "Bools",
+    "Charges",
+    "Rows",
+    "tint_code",
+]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -28,6 +39,9 @@ GROUPS: Final = (
     ("mapped by processes not in the capture", "other"),
 )
 """Name and tint of each group."""
+
+BY_VMO: Final = -1
+"""What is left of a VMO stands in the group that its mappings and handles tell."""
 
 NOBODY: Final = -1
 
@@ -97,3 +111,40 @@ class Rows:
         total = np.add.reduceat(rows.amount_bytes, np.flatnonzero(new))
         first = rows.only(new)
         return cls(first.process, first.vmo, total, first.divisor, first.tint)
+
+
+@dataclass(frozen=True, eq=False)
+class Charges:
+    """What one rule says.
+
+    Attributes
+    ----------
+    rows : Rows
+        Charges to processes, by process and VMO.
+    unsized : int64 array
+        Rows of tasks: processes with some VMO whose charge the capture does not tell.
+    rest : Rows
+        Bytes that the rule itself charges to something else than a process's PSS; `process` is
+        the holder of a handle there.
+    group : int64 array
+        Place in `GROUPS` of each row of `rest`.
+    left_group : int
+        Place in `GROUPS` of what no row names; `BY_VMO` if that depends on the VMO.
+    """
+
+    rows: Rows
+    unsized: Ints
+    rest: Rows
+    group: Ints
+    left_group: int = BY_VMO
+
+    def without(self, processes: Ints) -> Charges:
+        """The same, but for the charges to some processes (rows of tasks)."""
+        return replace(self, rows=self.rows.only(~np.isin(self.rows.process, processes)))
+
+    @classmethod
+    def known(cls, rows: Rows, known: Bools) -> Charges:
+        """Charges of a rule that has one kind of rows, without those that are not known."""
+        unsized = np.unique(rows.process[~known])
+        nothing = np.zeros(0, np.int64)
+        return cls(Rows.summed(rows.only(known)), unsized, Rows.none(), nothing)

@@ -186,8 +186,9 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
         it is charged to.
     rule : str
         How a VMO is divided: ``treemap-2017`` (committed / share_count; by handle only, committed
-        / (share_count + 1)), ``magenta-2017`` (what ``ps`` counts) or ``exact`` (each page divided
-        by the address spaces that can reach it).
+        / (share_count + 1)), ``magenta-2017`` (what ``ps`` counts), ``exact`` (each page divided
+        by the address spaces that can reach it), or a later rule as `magmem.account` has it:
+        ``linux``, ``memory_monitor``, ``rfc-0254``.
 
     Raises
     ------
@@ -195,7 +196,7 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
         `by` or `rule` is not one of these.
     MissingData
         Nothing in the capture has a size, it knows no VMOs and `by` is ``vmo``, or it does not know
-        every page, mapping and handle and the rule is ``exact``.
+        what the rule needs (``exact``: every page, mapping and handle).
     """
     if by not in BY:
         raise ValueError(f"expected by to be {' or '.join(BY)}, found {by!r}")

@@ -58,7 +58,7 @@ def test_the_guides_pipeline() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rule", "best"], "expected one of treemap-2017, magenta-2017, exact, found 'best'"),
+        (["--rule", "best"], "memory_monitor, rfc-0254, found 'best'"),
         (["--by", "job"], "'job' is not one of 'process', 'vmo'"),
         (["-o", "/nowhere/at/all.html"], "/nowhere/at"),
         (["missing.json"], "missing.json"),

@@ -73,7 +73,7 @@ def test_sentence_says_the_parts_largest_first() -> None:
 
 
 def test_wrong_source_and_rule_are_refused() -> None:
-    """A source must be a snapshot or a machine, a rule one of the three."""
+    """A source must be a snapshot or a machine, a rule one of those there are."""
     with pytest.raises(TypeError, match="expected a Snapshot or a Machine, found str"):
         TreemapExplorer("guide-ps")
     with pytest.raises(traitlets.TraitError):

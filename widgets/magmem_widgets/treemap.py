@@ -92,7 +92,7 @@ class TreemapExplorer(Explorer):
     by : str
         ``process`` or ``vmo``.
     rule : str
-        ``treemap-2017``, ``magenta-2017`` or ``exact``.
+        A name of `magmem.treemap.charges.RULES`, such as ``treemap-2017`` or ``exact``.
     selected : tuple of int
         The koids of what was clicked last; several if it was a tile of merged ones.
     """

@@ -13,7 +13,7 @@ from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.accounting.runs import Ints, group_blocks
 
-__all__ = ["RULE", "charge"]
+__all__ = ["RULE", "Entries", "charge"]
 
 
 def charge(attribution: Attribution) -> Charges:
@@ -23,7 +23,7 @@ def charge(attribution: Attribution) -> Charges:
     separately.
     """
     view, chains = attribution.view, attribution.chains
-    entries = _Entries(view)
+    entries = Entries(view)
     clones = np.flatnonzero(chains.parent[view.by_vmo.vmo] >= 0)
     mapping, begin, end = entries.of(clones)
     seen = see_through(view, chains, view.by_vmo.vmo[mapping], begin, end)
@@ -41,7 +41,7 @@ def charge(attribution: Attribution) -> Charges:
     )
 
 
-class _Entries:
+class Entries:
     """The runs of page-table entries, found by mapping."""
 
     def __init__(self, view: KernelView) -> None:
