@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["DARK", "LIGHT", "TINTS", "Theme", "Tint", "contrast", "text_on"]
+__all__ = ["CHANGES", "DARK", "LIGHT", "TINTS", "Theme", "Tint", "contrast", "text_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,16 @@ TINTS: Final[Mapping[str, Tint]] = MappingProxyType(
     }
 )
 """Every tint by name; the order is the legend's."""
+
+CHANGES: Final[Mapping[str, Tint]] = MappingProxyType(
+    {
+        "grew": Tint("grew", "#D55E00", "#FF8A3D"),
+        "shrank": Tint("shrank", "#0072B2", "#56B4E9"),
+        "came": Tint("came", "#D55E00", "#FF8A3D", "hatch"),
+        "went": Tint("went", "#0072B2", "#56B4E9", "dots"),
+    }
+)
+"""Between two states: more is vermilion, less is blue; what only one of them has is patterned."""
 
 
 def _luminance(colour: str) -> float:

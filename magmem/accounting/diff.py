@@ -2,8 +2,8 @@
 
 Tasks and VMOs are matched by koid, and what has none or lost it (another boot) by name and place.
 Each section adds up: uses of memory to the change of physical memory, processes and hidden memory
-to the change of all pages that VMOs own, VMOs to the same. Bytes are exact. What one state does not
-know is left out and said, never taken for 0.
+to the change of all pages that VMOs own, VMOs to the same, holders to that of hidden memory. Bytes
+are exact. What one state does not know is left out or missing, and said, never taken for 0.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _USES = {
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One thing of one state: its koid (None: it has none), name and size."""
+    """One thing of one state: its koid (None: it has none), name and size (None: unknown)."""
 
     koid: int | None
     name: str
-    size_bytes: Fraction
+    size_bytes: Fraction | None
 
 
 class Diff(Report):
@@ -61,9 +61,11 @@ class Diff(Report):
     Attributes
     ----------
     df : pandas.DataFrame
-        One row per thing that either state has: section (memory, processes, hidden, vmos), change
-        (appeared, gone, grown, shrunk, same), koid (Int64), name, before_bytes, after_bytes,
-        change_bytes. Sizes are int, or `Fraction` where pages are shared.
+        One row per thing that either state has: section (memory, processes, hidden, holders, vmos),
+        change (appeared, gone, grown, shrunk, same, unknown), koid (Int64), name, before_bytes,
+        after_bytes, change_bytes. Sizes are int, or `Fraction` where pages are shared; missing
+        where a state has the thing and does not tell its size. Holders are processes by what their
+        handles alone keep, and the kernel (no koid).
     measure : str
         What the processes' sizes are: ``exact PSS``, ``reported PSS`` or ``unknown``.
     missing : tuple of str
@@ -87,6 +89,10 @@ class Diff(Report):
         measure = "exact PSS" if exact else "reported PSS" if reported else "unknown"
         if measure == "unknown":
             missing.append("processes: one state tells neither their mappings nor their PSS")
+        if not exact:
+            missing.append("hidden memory: one state does not know every mapping and page")
+        elif not all(snap.knows("handles") for snap in both):
+            missing.append("holders of hidden memory: one state does not know the handles")
         if not exact and not all(snap.coverage["vmos"] == "complete" for snap in both):
             missing.append("VMOs: one state does not list them all")
         if any(not _uses(snap) for snap in both):
@@ -107,8 +113,10 @@ class Diff(Report):
         if self.measure == "exact PSS":
             sections += [
                 ("processes", *_matched(_exact(before), _exact(after))),
-                ("hidden", _hidden(before), _hidden(after)),
+                ("hidden", *_hidden_of_both(before, after)),
             ]
+            if not any(line.startswith("holders") for line in self.missing):
+                sections.append(("holders", *_holders(before, after)))
         elif self.measure == "reported PSS":
             sections.append(("processes", *_matched(_reported(before), _reported(after))))
         if not any(line.startswith("VMOs") for line in self.missing):
@@ -145,8 +153,11 @@ def _uses(snap: Snapshot) -> dict[Key, _Item]:
 
 def _exact(snap: Snapshot) -> list[_Item]:
     attribution = attribution_of(snap)
-    sizes = attribution.by_process(attribution.r5).fractions
-    population = attribution.population
+    return _each_process(snap, attribution.by_process(attribution.r5).fractions)
+
+
+def _each_process(snap: Snapshot, sizes: Sequence[Fraction]) -> list[_Item]:
+    population = attribution_of(snap).population
     return [
         _Item(koid, name, size)
         for koid, name, size in zip(population.koid.tolist(), population.name, sizes, strict=True)
@@ -154,13 +165,17 @@ def _exact(snap: Snapshot) -> list[_Item]:
 
 
 def _reported(snap: Snapshot) -> list[_Item]:
-    told = snap.processes[snap.processes["reported_pss_bytes"].notna()]
+    told = snap.processes
     return [
-        _Item(int(koid), str(name), Fraction(int(size)))
+        _Item(int(koid), str(name), _known(size))
         for koid, name, size in zip(
             told["koid"], told["name"].fillna(""), told["reported_pss_bytes"], strict=True
         )
     ]
+
+
+def _known(size: Any) -> Fraction | None:
+    return None if pd.isna(size) else Fraction(int(size))
 
 
 def _hidden(snap: Snapshot) -> dict[Key, _Item]:
@@ -169,18 +184,47 @@ def _hidden(snap: Snapshot) -> dict[Key, _Item]:
     return {(key,): _Item(None, key, size) for key, size in sizes.items() if size is not None}
 
 
+def _hidden_of_both(before: Snapshot, after: Snapshot) -> tuple[dict[Key, _Item], dict[Key, _Item]]:
+    """Hidden memory by reason; where one state knows no handles, what they tell apart is one."""
+    sides = _hidden(before), _hidden(after)
+    if ("hidden",) not in sides[0] and ("hidden",) not in sides[1]:
+        return sides
+    return _merged(sides[0]), _merged(sides[1])
+
+
+def _merged(side: dict[Key, _Item]) -> dict[Key, _Item]:
+    mapped: Key = ("kernel-mapped",)
+    rest = [item.size_bytes or Fraction(0) for key, item in side.items() if key != mapped]
+    return {mapped: side[mapped], ("hidden",): _Item(None, "hidden", sum(rest, Fraction(0)))}
+
+
+def _holders(before: Snapshot, after: Snapshot) -> tuple[dict[Key, _Item], dict[Key, _Item]]:
+    """Who keeps memory that no process maps: processes by handles alone, and the kernel."""
+    sides = _matched(*(_each_process(snap, _by_handle(snap)) for snap in (before, after)))
+    some = {key for side in sides for key, item in side.items() if item.size_bytes}
+    told = [
+        {key: item for key, item in side.items() if key in some}
+        | {(key,): item for (key,), item in _hidden(snap).items() if key != "handle-only"}
+        for side, snap in zip(sides, (before, after), strict=True)
+    ]
+    return told[0], told[1]
+
+
+def _by_handle(snap: Snapshot) -> Sequence[Fraction]:
+    return attribution_of(snap).hidden.by_process.fractions
+
+
 def _vmos(snap: Snapshot) -> list[_Item]:
-    """Every VMO that is not physical; unknown amounts are left out."""
+    """Every VMO that is not physical."""
     vmos = snap.vmos
     own = snap.pages.groupby("vmo")["page_count"].sum().reindex(vmos.index, fill_value=0)
     size = (own * snap.page_bytes).where(vmos["pages_known"], vmos["reported_committed_bytes"])
     paged = (vmos["kind"] != "physical").fillna(True).to_numpy(dtype=bool)
-    known = paged & size.notna().to_numpy()
     koids = vmos["koid"].astype(object).where(vmos["koid"].notna(), None)
     return [
-        _Item(koid or None, name, Fraction(int(amount)))
+        _Item(koid or None, name, _known(amount))
         for koid, name, amount in zip(
-            koids[known], vmos["name"].fillna("")[known], size[known], strict=True
+            koids[paged], vmos["name"].fillna("")[paged], size[paged], strict=True
         )
     ]
 
@@ -222,18 +266,32 @@ def _table(
             old, new = before.get(key), after.get(key)
             item = new or old
             assert item is not None  # noqa: S101 (the key is of one of the two)
-            low = old.size_bytes if old else none
-            high = new.size_bytes if new else none
-            if section in ("memory", "hidden") or (old and new):
-                change = "grown" if high > low else "shrunk" if high < low else "same"
-            else:
+            # Uses of memory and what the kernel hides are there always: one left out is unknown.
+            absent = none if len(key) > 1 else None
+            low = old.size_bytes if old else absent
+            high = new.size_bytes if new else absent
+            if not (old and new) and len(key) > 1:
                 change = "appeared" if new else "gone"
-            rows.append((section, change, item.koid, item.name, low, high, high - low))
+            elif low is None or high is None:
+                change = "unknown"
+            else:
+                change = "grown" if high > low else "shrunk" if high < low else "same"
+            by = None if low is None or high is None else high - low
+            rows.append((section, change, item.koid, item.name, low, high, by))
     names = ("section", "change", "koid", "name", "before_bytes", "after_bytes", "change_bytes")
     columns: dict[str, Any] = {
         name: [row[place] for row in rows] for place, name in enumerate(names)
     }
     columns["koid"] = pd.array(columns["koid"], dtype="Int64")
     for name in ("before_bytes", "after_bytes", "change_bytes"):
-        columns[name] = exact_column(columns[name])
+        columns[name] = _column(columns[name])
     return pd.DataFrame(columns)
+
+
+def _column(sizes: Sequence[Fraction | None]) -> Any:
+    """Exact sizes, missing where unknown."""
+    if all(size is not None for size in sizes):
+        return exact_column(sizes)
+    if all(size is None or size.denominator == 1 for size in sizes):
+        return pd.array([None if size is None else int(size) for size in sizes], dtype="Int64")
+    return pd.Series([pd.NA if size is None else size for size in sizes], dtype=object)

@@ -35,7 +35,7 @@ def draw(table: pd.DataFrame, title: str, *, dark: bool = False) -> Still:
     drawn = table["section"].isin(["processes", "hidden"])
     if not drawn.any():
         drawn = table["section"] == "memory"
-    rows = table[drawn & (table["change"] != "same")]
+    rows = table[drawn & (table["change"] != "same") & table["change_bytes"].notna()]
     finding = _finding(table, rows)
     order = rows["change_bytes"].map(lambda size: -abs(size)).sort_values(kind="stable").index
     rows = rows.loc[order[:MOST]]

@@ -15,6 +15,7 @@ SECTIONS = {
     "memory": ("Physical memory by use", "physical memory"),
     "processes": ("Processes by {measure}", "all processes"),
     "hidden": ("Memory that no process maps", "all of it"),
+    "holders": ("The same by who holds it", "all of it"),
     "vmos": ("VMOs by the pages they own", "all VMOs"),
 }
 """Section to its heading and the word of its sum."""
@@ -50,27 +51,43 @@ def diff_text(
 
 
 def _section(rows: pd.DataFrame, total: str) -> list[str]:
-    changed = rows[(rows["change"] != "same")].reset_index(drop=True)
-    order = sorted(range(len(changed)), key=lambda at: -abs(changed["change_bytes"][at]))
+    unknown = int(rows["change_bytes"].isna().sum())
+    known = rows[rows["change_bytes"].notna()]
+    changed = known[known["change"] != "same"]
+    found = sorted(
+        zip(
+            changed["change_bytes"].tolist(),
+            changed["before_bytes"].tolist(),
+            changed["after_bytes"].tolist(),
+            changed["koid"].tolist(),
+            changed["change"],
+            changed["name"],
+            strict=True,
+        ),
+        key=lambda row: -abs(row[0]),
+    )
     cells = [
         [
-            signed(round(changed["change_bytes"][at])),
-            grouped(round(changed["before_bytes"][at])),
-            grouped(round(changed["after_bytes"][at])),
-            "-" if changed["koid"][at] is pd.NA else str(changed["koid"][at]),
-            str(changed["change"][at]),
-            one_line(str(changed["name"][at])) or "-",
+            signed(round(by)),
+            grouped(round(low)),
+            grouped(round(high)),
+            "-" if koid is pd.NA else str(koid),
+            change,
+            one_line(name) or "-",
         ]
-        for at in order[:MOST]
+        for by, low, high, koid, change, name in found[:MOST]
     ]
     sums = [
-        sum(rows[name].tolist(), Fraction(0))
+        sum(known[name].tolist(), Fraction(0))
         for name in ("change_bytes", "before_bytes", "after_bytes")
     ]
-    rest = sum((changed["change_bytes"][at] for at in order[MOST:]), Fraction(0))
-    if len(order) > MOST:
-        more = count(len(order) - MOST, "smaller change")
+    rest = sum((row[0] for row in found[MOST:]), Fraction(0))
+    if len(found) > MOST:
+        more = count(len(found) - MOST, "smaller change")
         cells.append([signed(round(rest)), "", "", "", "", more])
+    if unknown:
+        cells.append(["?", "", "", "", "", f"{unknown:,} more, a size of which is not known"])
+        total += " known"
     cells.append(
         [signed(round(sums[0])), grouped(round(sums[1])), grouped(round(sums[2])), "", "", total]
     )

@@ -7,11 +7,12 @@ and tints of `magmem.palette` before the style sheet, so colours are written dow
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from magmem.palette import DARK, LIGHT, TINTS, Theme, text_on
+from magmem.palette import DARK, LIGHT, TINTS, Theme, Tint, text_on
 
 __all__ = ["MODULES", "script", "style", "theme_rules"]
 
@@ -43,9 +44,10 @@ def style() -> str:
     )
 
 
-def theme_rules(selector: str) -> str:
+def theme_rules(selector: str, tints: Mapping[str, Tint] = TINTS) -> str:
     """CSS giving `selector` the palette: light or dark as JupyterLab, else the system, says."""
-    light, dark = _variables(LIGHT, dark=False), _variables(DARK, dark=True)
+    light = _variables(LIGHT, tints, dark=False)
+    dark = _variables(DARK, tints, dark=True)
     jupyter = "body[data-jp-theme-light="
     return (
         f"{selector} {{{light}}}\n"
@@ -55,7 +57,7 @@ def theme_rules(selector: str) -> str:
     )
 
 
-def _variables(theme: Theme, *, dark: bool) -> str:
+def _variables(theme: Theme, tints: Mapping[str, Tint], *, dark: bool) -> str:
     variables = {
         "ground": f"var(--jp-layout-color0, {theme.ground})",
         "surface": f"var(--jp-layout-color1, {theme.surface})",
@@ -66,7 +68,7 @@ def _variables(theme: Theme, *, dark: bool) -> str:
         "ring": theme.ring,
         "focus": theme.text,
     }
-    for name, tint in TINTS.items():
+    for name, tint in tints.items():
         fill = tint.dark if dark else tint.light
         text = text_on(fill)
         variables[name] = fill

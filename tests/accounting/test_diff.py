@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 
+import pandas as pd
 import pytest
 from support.random_snapshots import random_machine
 
@@ -27,6 +29,7 @@ def test_sections_add_up(seed: int) -> None:
     grown = attribution_of(after).alloc_bytes - attribution_of(before).alloc_bytes
     assert changes(difference, "processes") + changes(difference, "hidden") == grown
     assert changes(difference, "vmos") == grown
+    assert changes(difference, "holders") == changes(difference, "hidden")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -108,8 +111,61 @@ def test_unknown_is_left_out_and_said() -> None:
     difference = magmem.diff(magmem.read_capture("guide-ps"), magmem.read_capture("guide-kstats"))
     assert difference.df.empty
     text = str(difference)
+    assert "# Left out: hidden memory: one state does not know every mapping and page." in text
     assert "# Left out: processes: one state tells neither their mappings nor their PSS." in text
     assert "# Left out: memory: one state has no kernel memory statistics." in text
+
+
+def reported(*sizes: int | None) -> Snapshot:
+    """A capture with a process per size, which may be unknown, of koids 5, 6, …."""
+    koids = list(range(5, 5 + len(sizes)))
+    tasks = {
+        "koid": koids,
+        "kind": ["process"] * len(sizes),
+        "name": [f"p{koid}" for koid in koids],
+        "reported_pss_bytes": list(sizes),
+    }
+    return Snapshot.of({"tasks": tasks}, coverage={"processes": "complete"})
+
+
+def test_a_size_that_one_state_does_not_tell_is_unknown() -> None:
+    """It is neither gone nor grown from 0: its row has no change, and the sum is of the others."""
+    difference = magmem.diff(reported(4096, 8192), reported(None, 12288))
+    first, second = difference.df.itertuples()
+    assert (first.change, first.before_bytes) == ("unknown", 4096)
+    assert pd.isna(first.after_bytes)
+    assert pd.isna(first.change_bytes)
+    assert (second.change, second.change_bytes) == ("grown", 4096)
+    text = str(difference)
+    assert "1 more, a size of which is not known" in text
+    assert text.splitlines()[-4].split() == [
+        "+4,096",
+        "8,192",
+        "12,288",
+        "all",
+        "processes",
+        "known",
+    ]
+
+
+def test_holders_tell_who_keeps_hidden_memory() -> None:
+    """The process whose handles alone keep a VMO is in the list; the kernel's own part too."""
+    df = magmem.diff(*machines()).df
+    holders = df[df["section"] == "holders"].set_index("name")
+    assert holders.loc["a", "change_bytes"] == 4 << 20
+    assert holders.loc["a", "change"] == "grown"
+    assert {"kernel-mapped", "kernel-only"} < set(holders.index)
+
+
+def test_without_handles_hidden_memory_is_one_thing() -> None:
+    """If one state knows no handles, hidden memory is compared as a whole, not reason by reason."""
+    before, after = machines()
+    blind = dataclasses.replace(after, coverage=dict(after.coverage) | {"handles": "absent"})
+    df = magmem.diff(before, blind).df
+    hidden = df[df["section"] == "hidden"].set_index("name")["change_bytes"]
+    assert set(hidden.index) == {"kernel-mapped", "hidden"}
+    assert hidden["hidden"] == 4 << 20
+    assert not (df["section"] == "holders").any()
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { attributes, nearest } from "../../widgets/magmem_widgets/assets/scene.js";
+import { attributes, labelLines, nearest, tipTop } from "../../widgets/magmem_widgets/assets/scene.js";
 
 const cell = (x, y, act = `${x} ${y}`) => ({ k: "r", x, y, w: 10, h: 10, t: "private", s: "", act });
 
@@ -37,4 +37,20 @@ test("a mark's classes tell tint, ring and whether it can be clicked", () => {
 test("a line ends where its width and height say", () => {
   const line = attributes({ k: "l", x: 5, y: 6, w: 10, h: -2, t: "line" }, 1);
   assert.deepEqual([line.x1, line.y1, line.x2, line.y2], [5, 6, 15, 4]);
+});
+
+test("the lines of a label are centred in their rectangle", () => {
+  const one = labelLines({ ...cell(0, 0), s: "heap" });
+  assert.deepEqual(one, [{ text: "heap", x: 5, y: 9 }]);
+  const two = labelLines({ ...cell(0, 0), s: "heap\n+4M" });
+  assert.deepEqual(two.map((line) => line.text), ["heap", "+4M"]);
+  assert.equal((two[0].y + two[1].y) / 2, 9);
+  assert.ok(two[1].y - two[0].y >= 12);
+});
+
+test("a tip is below its mark, else above, else inside the view", () => {
+  assert.equal(tipTop(10, 30, 40, 400), 36);
+  assert.equal(tipTop(360, 380, 40, 400), 314);
+  assert.equal(tipTop(20, 390, 40, 400), 360);
+  assert.equal(tipTop(0, 30, 40, 30), 0);
 });

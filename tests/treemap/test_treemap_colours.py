@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from magmem.palette import DARK, LIGHT, TINTS, contrast, text_on
+from magmem.palette import CHANGES, DARK, LIGHT, TINTS, contrast, text_on
 from magmem.treemap.bundle import style
 
 THEMES = {"light": LIGHT, "dark": DARK}
 PATTERN_STRENGTH = 0.3
+EVERY = {**TINTS, **CHANGES}
 
 
 def mixed(one: str, other: str, part: float) -> str:
@@ -20,10 +21,10 @@ def mixed(one: str, other: str, part: float) -> str:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", TINTS)
+@pytest.mark.parametrize("name", EVERY)
 def test_labels_on_tiles_can_be_read(name: str, theme: str) -> None:
     """Text on each tint has 4.5 : 1, on the plain colour and on the lines of its pattern."""
-    fill = getattr(TINTS[name], theme)
+    fill = getattr(EVERY[name], theme)
     text = text_on(fill)
     assert contrast(text, fill) >= 4.5
     away = "#FFFFFF" if text != "#FFFFFF" else "#000000"
@@ -42,10 +43,10 @@ def test_words_of_the_page_can_be_read(theme: type[LIGHT]) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", TINTS)
+@pytest.mark.parametrize("name", EVERY)
 def test_marks_stand_out(name: str, theme: str) -> None:
     """A tile has 3 : 1 against the ground, or else a line of 3 : 1 around it (free, others)."""
-    fill = getattr(TINTS[name], theme)
+    fill = getattr(EVERY[name], theme)
     edge = contrast(THEMES[theme].line, THEMES[theme].ground)
     assert max(contrast(fill, THEMES[theme].ground), edge) >= 3
 
@@ -56,6 +57,13 @@ def test_similar_hues_differ_in_pattern() -> None:
         name: TINTS[name].pattern for name in ("private", "shared", "hidden_handle", "twice")
     }
     assert len(set(patterns.values())) == 4
+
+
+def test_changes_differ_in_pattern() -> None:
+    """What came differs from what grew, and what went from what shrank, by more than colour."""
+    assert CHANGES["came"].pattern != CHANGES["grew"].pattern
+    assert CHANGES["went"].pattern != CHANGES["shrank"].pattern
+    assert CHANGES["grew"].light != CHANGES["shrank"].light
 
 
 def test_the_style_sheet_takes_its_colours_from_the_palette() -> None:

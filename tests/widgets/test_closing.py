@@ -8,6 +8,7 @@ import comm
 import pytest
 from magmem_widgets import (
     AddressSpaceExplorer,
+    DiffExplorer,
     Explorer,
     HiddenVmoExplorer,
     KernelExplorer,
@@ -23,6 +24,9 @@ import magmem
 MAKERS: dict[str, Callable[[], Explorer]] = {
     "AddressSpaceExplorer": lambda: AddressSpaceExplorer(
         magmem.scenarios.make("guide_vmaps"), 2470
+    ),
+    "DiffExplorer": lambda: DiffExplorer(
+        magmem.read_capture("guide-vmaps-machine"), magmem.read_capture("guide-ps-machine")
     ),
     "HiddenVmoExplorer": HiddenVmoExplorer,
     "KernelExplorer": KernelExplorer,

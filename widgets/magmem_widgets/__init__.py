@@ -8,6 +8,7 @@ State is in traits, so that a notebook can set it; ``summary()`` says in words w
 """
 
 from magmem_widgets.aspace import AddressSpaceExplorer
+from magmem_widgets.diff import DiffExplorer
 from magmem_widgets.explorer import Explorer, SceneView
 from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.history import TimeMachine
@@ -20,6 +21,7 @@ from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
 __all__ = [
     "AddressSpaceExplorer",
+    "DiffExplorer",
     "Explorer",
     "HiddenVmoExplorer",
     "KernelExplorer",

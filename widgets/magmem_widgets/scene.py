@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 from matplotlib.patches import Rectangle
 
-from magmem.palette import DARK, LIGHT, TINTS, text_on
+from magmem.palette import CHANGES, DARK, LIGHT, TINTS, text_on
 from magmem.still import Still
 
 __all__ = ["Anchor", "Mark", "Scene"]
 
 Anchor = Literal["start", "middle", "end"]
 
+_TINTS = {**TINTS, **CHANGES}
 _HATCHES = {"hatch": "////", "dots": "..", "solid": "", "outline": ""}
 
 
@@ -26,9 +27,10 @@ _HATCHES = {"hatch": "////", "dots": "..", "solid": "", "outline": ""}
 class Mark:
     """One rectangle, text or line.
 
-    `tint` is a name of the palette, or ``none``, ``surface``, ``line``, ``text``, ``faint``.
-    `act` names what a click or Enter does; it is sent to Python. `tip` is the tooltip and what a
-    screen reader says. `ring` marks what just changed or is selected.
+    The text of a rectangle is centred in it and may have several lines. `tint` is a name of the
+    palette, or ``none``, ``clear``, ``surface``, ``line``, ``text``, ``faint``. `act` names what a
+    click or Enter does; it is sent to Python. `tip` is the tooltip and what a screen reader says.
+    `ring` marks what just changed or is selected.
     """
 
     kind: Literal["rect", "text", "line"]
@@ -104,6 +106,7 @@ class Scene:
         axes.axis("off")
         plain = {
             "none": theme.ground,
+            "clear": theme.ground,
             "surface": theme.surface,
             "line": theme.line,
             "text": theme.text,
@@ -114,14 +117,16 @@ class Scene:
         def colour(tint: str) -> str:
             if tint in plain:
                 return plain[tint]
-            return TINTS[tint].dark if dark else TINTS[tint].light
+            return _TINTS[tint].dark if dark else _TINTS[tint].light
 
         if title:
             axes.text(8, -8, title, fontsize=11, weight="bold", color=theme.text)
         for mark in self.marks:
+            if mark.tint == "clear" and not mark.ring:
+                continue
             fill = colour(mark.tint)
             if mark.kind == "rect":
-                pattern = TINTS[mark.tint].pattern if mark.tint in TINTS else "solid"
+                pattern = _TINTS[mark.tint].pattern if mark.tint in _TINTS else "solid"
                 axes.add_patch(
                     Rectangle(
                         (mark.x, mark.y),

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from magmem.palette import TINTS
+from magmem.palette import CHANGES, TINTS
 from magmem.treemap import bundle
 
 __all__ = ["ASSETS", "machine_style", "script", "style", "treemap_style"]
@@ -22,10 +22,10 @@ def style() -> str:
         f".mx-on-{name} {{ fill: var(--mm-on-{name}); }}\n"
         f".mx-hatch.mx-pattern-{name} {{ stroke: var(--mm-pattern-{name}); }}\n"
         f".mx-dot.mx-pattern-{name} {{ fill: var(--mm-pattern-{name}); }}\n"
-        for name in TINTS
+        for name in (*TINTS, *CHANGES)
     )
     scene = (ASSETS / "scene.css").read_text(encoding="utf-8")
-    return bundle.theme_rules(".mx-explorer") + tints + scene
+    return bundle.theme_rules(".mx-explorer", {**TINTS, **CHANGES}) + tints + scene
 
 
 def treemap_style() -> str:

@@ -3,6 +3,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const PATTERNS = { shared: "hatch", came: "hatch", hidden_handle: "dots", hidden_kernel: "dots", went: "dots" };
+const LINE = 14;
 let instances = 0;
 
 /** The mark that an arrow key leads to from `from`: the nearest whose centre lies that way. */
@@ -21,6 +23,20 @@ export function nearest(marks, from, [dx, dy]) {
     if (cost < bestCost) [best, bestCost] = [mark, cost];
   }
   return best;
+}
+
+/** The lines of a rectangle's text and where their baselines stand, so that they are centred in it. */
+export function labelLines(mark) {
+  const lines = mark.s.split("\n");
+  const first = mark.y + mark.h / 2 + 4 - ((lines.length - 1) * LINE) / 2;
+  return lines.map((text, at) => ({ text, x: mark.x + mark.w / 2, y: first + at * LINE }));
+}
+
+/** Where a tip stands: below its mark, else above it, else as low as the view has room. */
+export function tipTop(top, bottom, high, room) {
+  if (bottom + 6 + high <= room) return bottom + 6;
+  if (top - 6 - high >= 0) return top - 6 - high;
+  return Math.max(0, room - high);
 }
 
 /** The attributes of a mark's element, by name. */
@@ -124,14 +140,26 @@ export class SceneView {
     set(plain, shape);
     const patterned = this.pattern(mark.t, fill);
     set(pattern, { x: mark.x, y: mark.y, width: patterned ? mark.w : 0, height: mark.h, fill: patterned ? `url(#${fill})` : "none" });
-    set(text, { x: mark.x + mark.w / 2, y: mark.y + mark.h / 2 + 4, "text-anchor": "middle", class: `mx-in mx-on-${mark.t}` });
-    if (text.textContent !== mark.s) text.textContent = mark.s;
+    const lines = labelLines(mark);
+    set(text, { x: lines[0].x, y: lines[0].y, "text-anchor": "middle", class: `mx-in mx-on-${mark.t}` });
+    if (lines.length === 1 && !text.firstElementChild) {
+      if (text.textContent !== mark.s) text.textContent = mark.s;
+    } else this.label(text, lines);
     if (mark.act) set(node, { role: "button", "aria-label": mark.tip || mark.s });
     else ["role", "aria-label", "tabindex"].forEach((gone) => node.removeAttribute(gone));
   }
 
+  label(text, lines) {
+    text.replaceChildren(...lines.map((line) => {
+      const span = document.createElementNS(SVG, "tspan");
+      set(span, { x: line.x, y: line.y });
+      span.textContent = line.text;
+      return span;
+    }));
+  }
+
   pattern(tint, id) {
-    const sort = { shared: "hatch", hidden_handle: "dots", hidden_kernel: "dots" }[tint];
+    const sort = PATTERNS[tint];
     if (!sort) return false;
     if (this.defs.querySelector(`#${id}`)) return true;
     const pattern = document.createElementNS(SVG, "pattern");
@@ -185,7 +213,7 @@ export class SceneView {
     const scale = this.svg.clientWidth / box.width;
     const left = Math.min((mark.x + mark.w / 2) * scale, this.root.clientWidth - this.tip.offsetWidth - 4);
     this.tip.style.left = `${Math.max(0, left)}px`;
-    this.tip.style.top = `${(mark.y + mark.h) * scale + 6}px`;
+    this.tip.style.top = `${tipTop(mark.y * scale, (mark.y + mark.h) * scale, this.tip.offsetHeight, this.root.clientHeight)}px`;
   }
 }
 
