@@ -11,6 +11,7 @@ Every machine is built with the simulator's operations alone, so its history can
 from magmem.scenarios.guide import guide_asd, guide_kstats, guide_ps, guide_vmaps, guide_vmos
 from magmem.scenarios.random_machine import random_machine
 from magmem.scenarios.registry import describe, make, names, parameters
+from magmem.scenarios.slow_leak import slow_leak
 from magmem.scenarios.teaching import (
     double_mapping,
     fork_like_clones,
@@ -36,5 +37,6 @@ __all__ = [
     "parameters",
     "random_machine",
     "shared_library_farm",
+    "slow_leak",
     "unmapped_leak",
 ]

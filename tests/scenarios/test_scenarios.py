@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 from support.shared import goldens
@@ -154,6 +155,52 @@ def test_a_leak_takes_memory_that_ps_does_not_show() -> None:
         magmem.ps(machine.snapshot()),
     )
     assert str(before) == str(after)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slow_leak_is_seen_by_none_of_the_usual_looks(seed: int) -> None:
+    """One service holds the step of every minute by handles; it is small, and its PSS is constant.
+
+    The largest process does not change either, and the cache's step is larger than the leak's.
+    """
+    machine = scenarios.slow_leak(minutes=8, step="4M", seed=seed)
+    minutes = machine.statistics().query("op == 'advance'")["step"].tolist()
+    assert len(minutes) == 8
+    early, late = (machine.at_step(minutes[at]).snapshot() for at in (3, 7))
+    table = magmem.ledger(late).df.set_index("name")
+    held = table["handle_only_bytes"]
+    (culprit,) = held.index[held > 0]
+    assert held[culprit] == 8 * (4 << 20)
+    pss = [
+        magmem.account(snap, "exact").df.set_index("name")["private_bytes"]
+        for snap in (early, late)
+    ]
+    lasting = ["browser", "indexer", culprit]
+    assert pss[0][lasting].tolist() == pss[1][lasting].tolist()
+    assert pss[1].idxmax() == "browser"
+    assert pss[1][culprit] < 1 << 20
+    assert abs(change(early, late, "memory", "VMOs") - 4 * (4 << 20)) < 1 << 20
+    one, two = (machine.at_step(minutes[at]).snapshot() for at in (4, 5))
+    # Its part of the vDSO, 28k, changes when a shell comes or goes.
+    assert abs(change(one, two, "processes", "indexer") - (10 << 20)) < 28 << 10
+
+
+def change(before: magmem.Snapshot, after: magmem.Snapshot, section: str, name: str) -> Fraction:
+    """By how much the difference of two states says that one thing changed."""
+    table = magmem.diff(before, after).df.set_index(["section", "name"])
+    return Fraction(table["change_bytes"][section, name])
+
+
+def test_each_seed_may_have_another_culprit() -> None:
+    """Every one of the four services is the culprit for some seed."""
+    found = set()
+    for seed in range(24):
+        machine = scenarios.slow_leak(minutes=1, seed=seed)
+        table = magmem.ledger(machine).df
+        found |= set(table["name"][table["handle_only_bytes"] > 0])
+    assert found == {"netsvc", "fontsvc", "audiosvc", "crashlogger"}
+    with pytest.raises(InvalidArgs, match="expected 1 minute or more, found 0"):
+        scenarios.slow_leak(minutes=0)
 
 
 def test_a_hoarder_fills_a_kernel_vmo() -> None:
