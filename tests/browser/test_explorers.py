@@ -53,6 +53,16 @@ def test_two_views_of_one_explorer_agree(page: Page, lab: Lab) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_patterns_of_two_explorers_have_names_of_their_own(page: Page, lab: Lab) -> None:
+    """Else a hatch would vanish as soon as the notebook takes the other explorer off the page."""
+    start = "from magmem_widgets import PssExplorer\nPssExplorer()"
+    show(page, lab, "two", start, "PssExplorer()", "print()")
+    page.locator(".mx-explorer").nth(1).wait_for()
+    ids = page.evaluate("[...document.querySelectorAll('.mx-explorer pattern')].map(p => p.id)")
+    assert len(ids) >= 2
+    assert len(ids) == len(set(ids))
+
+
 def test_names_are_never_html(page: Page, lab: Lab) -> None:
     """A scene's texts and tips are text, whatever they contain."""
     start = (

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { attributes, labelLines, nearest, tipTop } from "../../widgets/magmem_widgets/assets/scene.js";
+import { attributes, labelLines, nearest, nextInstance, tipTop } from "../../widgets/magmem_widgets/assets/scene.js";
 
 const cell = (x, y, act = `${x} ${y}`) => ({ k: "r", x, y, w: 10, h: 10, t: "private", s: "", act });
 
@@ -53,4 +53,10 @@ test("a tip is below its mark, else above, else inside the view", () => {
   assert.equal(tipTop(360, 380, 40, 400), 314);
   assert.equal(tipTop(20, 390, 40, 400), 360);
   assert.equal(tipTop(0, 30, 40, 30), 0);
+});
+
+test("views of one page have different numbers, whichever copy of the module made them", async () => {
+  const copy = await import("../../widgets/magmem_widgets/assets/scene.js?copy");
+  const numbers = [nextInstance(), copy.nextInstance(), nextInstance(), copy.nextInstance()];
+  assert.equal(new Set(numbers).size, 4);
 });

@@ -185,7 +185,7 @@ class TimeMachine(Explorer):
                 wide,
                 26,
                 "surface",
-                text=name[:10] + "…" * (len(name) > 10),
+                text=name if len(name) <= 12 else name[:11] + "…",
                 ring=koid in changed,
                 tip=f"{one_line(process.title)}\n{process.state}, {process.mappings} mappings, "
                 f"{process.handles} handles",

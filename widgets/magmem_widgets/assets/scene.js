@@ -5,7 +5,14 @@ const SVG = "http://www.w3.org/2000/svg";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PATTERNS = { shared: "hatch", came: "hatch", hidden_handle: "dots", hidden_kernel: "dots", went: "dots" };
 const LINE = 14;
-let instances = 0;
+// Each widget loads this module anew, so what numbers the views of a page must be the page's.
+const COUNTER = Symbol.for("magmem.scenes");
+
+/** A number that no other view of this page has; patterns are named after it. */
+export function nextInstance(page = globalThis) {
+  page[COUNTER] = (page[COUNTER] ?? 0) + 1;
+  return page[COUNTER];
+}
 
 /** The mark that an arrow key leads to from `from`: the nearest whose centre lies that way. */
 export function nearest(marks, from, [dx, dy]) {
@@ -61,8 +68,7 @@ export function attributes(mark, instance) {
 /** One scene in one element. */
 export class SceneView {
   constructor(element, { onAct = () => {} } = {}) {
-    instances += 1;
-    this.instance = instances;
+    this.instance = nextInstance();
     this.onAct = onAct;
     this.marks = [];
     this.nodes = [];
