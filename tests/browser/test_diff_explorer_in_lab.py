@@ -52,14 +52,14 @@ def test_diff_view_by_mouse_and_keyboard(page: Page, lab: Lab) -> None:
     assert page.locator(".mx-ring").count() == 2, "the tile and its row"
 
     page.get_by_role("button", name="VMOs", exact=True).click()
-    told = said("All VMOs together own 108M more of pages: 1 grew, 0 shrank, 26 came, 0 went.")
+    told = said("All VMOs together own 108M more in pages: 1 grew, 0 shrank, 26 came, 0 went.")
     assert told[0].endswith("'went') "), "what is selected elsewhere is selected no more"
     page.get_by_role("button", name="log-3 (1050): grew").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_text("log-4 (1051) is new").wait_for()
     assert page.evaluate("document.activeElement.ariaLabel").startswith("log-4 (1051): came")
-    said("log-4 (1051) is new: it owns pages of 4M.")
+    said("log-4 (1051) is new: it owns 4M in pages.")
 
     page.get_by_role("button", name="hide what grew").click()
     page.get_by_role("button", name="show what grew").wait_for()

@@ -161,9 +161,9 @@ def test_sentences_of_processes(explorer: DiffExplorer) -> None:
         said[changes[row].name] = explorer.sentence().partition(" (")[2].partition(") ")[2]
     assert said["a"].startswith("grew by 44")
     assert said["b"].startswith("shrank by ")
-    assert explorer.sentence().startswith(f"{changes[3].title} is new: it has a PSS of ")
+    assert explorer.sentence().startswith(f"{changes[3].title} is new: it has an exact PSS of ")
     explorer.selected = changes[2].title
-    assert " is gone: it had a PSS of " in explorer.sentence()
+    assert " is gone: it had an exact PSS of " in explorer.sentence()
 
 
 def test_a_selection_stays_where_it_still_exists(explorer: DiffExplorer) -> None:

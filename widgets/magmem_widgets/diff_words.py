@@ -70,7 +70,8 @@ def about(what: str, change: Change, measure: str) -> str:
         return f"{name}: one state does not tell its size, so its change is not known."
     if what == "holders":
         return _holder(change, before, after)
-    owns = {"processes": f"has a PSS of {{}} ({measure})", "vmos": "owns pages of {}"}
+    article = "an" if measure.startswith("exact") else "a"
+    owns = {"processes": f"has {article} {measure} of {{}}", "vmos": "owns {} in pages"}
     if change.kind == "came":
         return f"{name} is new: it {owns[what].format(after)}."
     if change.kind == "went":
@@ -78,7 +79,7 @@ def about(what: str, change: Change, measure: str) -> str:
         return f"{name} is gone: it {had}."
     if change.kind == "same":
         return f"{name} is what it was: {after}."
-    unit = {"processes": f" of PSS ({measure})", "vmos": " of pages"}.get(what, "")
+    unit = {"processes": f" of {measure}", "vmos": " in pages"}.get(what, "")
     verb = "grew" if by > 0 else "shrank"
     return f"{name} {verb} by {size(_absolute(by))}, from {before} to {after}{unit}."
 
@@ -86,7 +87,7 @@ def about(what: str, change: Change, measure: str) -> str:
 def overall(what: str, changes: Changes, largest: Change | None, measure: str) -> str:
     """The section in a sentence: the change of its total, how many of each kind, the largest."""
     total = changes.total
-    unit = {"processes": f" of PSS ({measure})", "vmos": " of pages"}.get(what, "")
+    unit = {"processes": f" of {measure}", "vmos": " in pages"}.get(what, "")
     by = total.change_bytes
     if largest is None:
         return f"{_WHOLES[what]} {size(total.after_bytes)}{unit}, and nothing changed."
