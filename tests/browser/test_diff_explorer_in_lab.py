@@ -48,7 +48,7 @@ def test_diff_view_by_mouse_and_keyboard(page: Page, lab: Lab) -> None:
     assert "+113,246,208 bytes, the sum of all rows" in shown, "the sums are Python's"
 
     page.get_by_role("button", name="logger (1041): grew").first.click()
-    said("logger (1041) holds 108M more by handles alone; no mapping shows it.")
+    said("logger (1041) holds 108M more by handles alone (12M → 120M); no mapping shows it.")
     assert page.locator(".mx-ring").count() == 2, "the tile and its row"
 
     page.get_by_role("button", name="VMOs", exact=True).click()

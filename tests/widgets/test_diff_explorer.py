@@ -143,8 +143,7 @@ def test_a_click_selects_a_row_and_the_sentence_tells_it(explorer: DiffExplorer)
     explorer.view._handle_custom_msg({"act": row}, [])
     assert explorer.selected.startswith("a (")
     assert explorer.view.sentence == (
-        f"{explorer.selected} holds 4M more by handles alone; no mapping shows it. "
-        "It was 0B and is 4M."
+        f"{explorer.selected} holds 4M more by handles alone (0B → 4M); no mapping shows it."
     )
     assert [mark["act"] for mark in marks(explorer) if mark.get("ring")] == [row, row]
     explorer.view._handle_custom_msg({"act": row}, [])

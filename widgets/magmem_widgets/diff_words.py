@@ -117,7 +117,5 @@ def _holder(change: Change, before: str, after: str) -> str:
         return f"{who} {more} ({before} before, {after} after); no process maps it."
     if change.kind == "went":
         return f"{change.title} is gone; it held {before} by handles alone."
-    return (
-        f"{change.title} holds {more} by handles alone; no mapping shows it. "
-        f"It was {before} and is {after}."
-    )
+    sizes = f"{before} → {after}"
+    return f"{change.title} holds {more} by handles alone ({sizes}); no mapping shows it."
