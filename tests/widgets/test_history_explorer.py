@@ -152,3 +152,14 @@ def test_notebook_keeps_text_and_picture(machine: Machine) -> None:
     data, _ = TimeMachine(machine)._repr_mimebundle_()
     assert data["text/plain"].startswith("Step 7 of 7, ")
     assert data["image/png"]
+
+
+def test_summary_says_what_a_step_took(machine: Machine) -> None:
+    """Pages taken by a touch, given back by the last close of a VMO that nobody maps."""
+    for step in (4, 6):
+        pages = int(machine.events["pages"][step - 1])
+        verb = "takes" if pages > 0 else "gives back"
+        line = f"It {verb} {abs(pages)} pages; "
+        assert any(
+            text.startswith(line) for text in TimeMachine(machine, step=step).summary().splitlines()
+        )

@@ -107,3 +107,17 @@ def test_closing_leaves_no_comm() -> None:
     parts = [explorer, explorer.view, *explorer.children, *explorer.children[0].children]
     explorer.close()
     assert all(part.comm is None for part in parts)
+
+
+def test_bars_tell_private_from_shared() -> None:
+    """The bar of what is mapped, and that of the sum of PSS, have a private and a shared part."""
+    explorer = PssExplorer(pages=2, processes=2, shared=frozenset({(0, 0), (1, 0), (1, 1)}))
+    tips = [str(mark["tip"]) for mark in marks(explorer, "r") if "bytes" in str(mark.get("tip"))]
+    assert tips == [
+        "Σ PSS: 8,192 bytes, of it 4,096 private",
+        "Σ PSS: 8,192 bytes, of it 4,096 shared",
+        "mapped: 8,192 bytes, of it 4,096 private",
+        "mapped: 8,192 bytes, of it 4,096 shared",
+    ]
+    heights = [mark["h"] for mark in marks(explorer, "r") if "bytes" in str(mark.get("tip"))]
+    assert heights == [160.0] * 4

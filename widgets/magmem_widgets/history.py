@@ -35,6 +35,14 @@ _STACK = (
     ("total_heap_bytes", "heap_used"),
     ("mmu_overhead_bytes", "mmu"),
 )
+_LEGEND = (
+    ("private", "one process"),
+    ("shared", "several"),
+    ("hidden_handle", "handle only"),
+    ("hidden_kernel", "kernel only"),
+    ("wired", "wired"),
+)
+"""Who maps a VMO, or else keeps it: what the tints of the rows mean."""
 _WORDS = {"vmo_bytes": "VMOs", "total_heap_bytes": "heap", "mmu_overhead_bytes": "page tables"}
 
 
@@ -126,21 +134,28 @@ class TimeMachine(Explorer):
 
     def sentence(self) -> str:
         """What the step changed, and how many pages it took or gave back."""
-        free = format_size(int(self._statistics["free_bytes"].iloc[self.step]))
         if self.step == 0:
-            return f"The machine has booted. {free} are free."
+            return f"The machine has booted. {self._taken()}"
         found = self.changes()
-        more = [f"{len(found) - 3} changes more"] if len(found) > 3 else []
-        pages = int(self._events["pages"].iloc[self.step - 1])
-        taken = ("takes " if pages >= 0 else "gives back ") + count(abs(pages), "page")
+        more = [f"{count(len(found) - 3, 'change')} more"] if len(found) > 3 else []
         said = "; ".join([*found[:3], *more]) or "no process or VMO changes"
-        return f"{self._headline()}: {said}. It {taken}; {free} are free."
+        return f"{self._headline()}: {said}. {self._taken()}"
 
     def summary(self) -> str:
         """The step, every change, and the kernel's statistics, as text."""
         row = self._statistics.iloc[self.step]
         numbers = [f"{name:<20}{int(row[name]):>16,}" for name in self._statistics.columns[2:]]
-        return "\n".join([self._headline(), *(f"- {said}" for said in self.changes()), *numbers])
+        changed = [f"- {said}" for said in self.changes()]
+        return "\n".join([self._headline(), *changed, self._taken(), *numbers])
+
+    def _taken(self) -> str:
+        """How many pages the step took or gave back, and what is free after it."""
+        free = format_size(int(self._statistics["free_bytes"].iloc[self.step]))
+        if self.step == 0:
+            return f"{free} are free."
+        pages = int(self._events["pages"].iloc[self.step - 1])
+        taken = ("takes " if pages >= 0 else "gives back ") + count(abs(pages), "page")
+        return f"It {taken}; {free} are free."
 
     @property
     def _now(self) -> Moment:
@@ -192,6 +207,10 @@ class TimeMachine(Explorer):
             )
         there = f"{count(len(now), 'process', 'processes')}, {count(len(self._now.vmos), 'VMO')}"
         scene.text(8, 94, there, "faint", size=11)
+        for place, (tint, word) in enumerate(_LEGEND):
+            x = 190 + place * 112
+            scene.rect(x, 84, 12, 12, tint)
+            scene.text(x + 18, 94, word, size=11)
 
     def _vmo(self, scene: Scene, y: float, vmo: VmoFacts | None, before: VmoFacts | None) -> None:
         """One row: name, the pages it owns along its size, and its numbers."""

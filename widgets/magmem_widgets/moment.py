@@ -38,7 +38,7 @@ class VmoFacts:
     @property
     def title(self) -> str:
         """Name and koid; one without koid was never known to userspace."""
-        return f"{self.name or 'VMO'} ({self.koid or 'no koid'})"
+        return f"{self.name or 'unnamed'} ({self.koid or 'no koid'})"
 
     @property
     def tint(self) -> str:

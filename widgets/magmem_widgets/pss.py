@@ -68,7 +68,9 @@ class PssExplorer(Explorer):
         """Sliders for the grid, the way pages lie in VMOs, and the rule."""
         pages = IntSlider(self.pages, 1, MOST_PAGES, description="pages")
         processes = IntSlider(self.processes, 1, MOST_PROCESSES, description="processes")
-        vmos = ToggleButtons(options=LAYOUTS, value=self.vmos, description="pages lie in")
+        layouts = [(f"pages in {layout}", layout) for layout in LAYOUTS]
+        vmos = ToggleButtons(options=layouts, value=self.vmos)
+        vmos.style.button_width = "auto"
         rule = Dropdown(options=RULES, value=self.rule, description="rule")
         for name, control in (
             ("pages", pages),
@@ -171,7 +173,7 @@ class PssExplorer(Explorer):
                 x = left + process * step + cell
                 value = f"{int(table[column].iloc[process]):,}"
                 scene.text(x, y, value, anchor="end", bold=word == "PSS")
-        self._bars(scene, int(table["pss_bytes"].sum()), counts)
+        self._bars(scene, table, counts)
         return scene
 
     def sentence(self) -> str:
@@ -223,17 +225,22 @@ class PssExplorer(Explorer):
     def _real(self, counts: list[int]) -> int:
         return sum(1 for count in counts if count) * PAGE_BYTES
 
-    def _bars(self, scene: Scene, total_bytes: int, counts: list[int]) -> None:
-        """The sum of PSS beside the memory that is mapped, to one scale."""
-        real = self._real(counts)
+    def _bars(self, scene: Scene, table: pd.DataFrame, counts: list[int]) -> None:
+        """The sum of PSS beside the memory that is mapped, to one scale: private, then shared."""
+        total, real = int(table["pss_bytes"].sum()), self._real(counts)
+        alone = min(int(table["private_bytes"].sum()), total), counts.count(1) * PAGE_BYTES
         top, tall = 24.0, 320.0
-        most = max(total_bytes, self.pages * PAGE_BYTES)
-        for x, size, tint, words in (
-            (610.0, total_bytes, "private", "Σ PSS"),
-            (680.0, real, "shared", "mapped"),
+        most = max(total, self.pages * PAGE_BYTES)
+        for x, size, private, words in (
+            (610.0, total, alone[0], "Σ PSS"),
+            (680.0, real, alone[1], "mapped"),
         ):
-            height = tall * size / most
             scene.rect(x, top, 44, tall, "none")
-            scene.rect(x, top + tall - height, 44, height, tint, tip=f"{words}: {size:,} bytes")
+            bottom = top + tall
+            for tint, part in (("private", private), ("shared", size - private)):
+                height = tall * part / most
+                bottom -= height
+                tip = f"{words}: {size:,} bytes, of it {part:,} {tint}"
+                scene.rect(x, bottom, 44, height, tint, tip=tip)
             scene.text(x + 22, top + tall + 18, words, anchor="middle")
             scene.text(x + 22, top + tall + 36, f"{size:,}", anchor="middle", bold=True)
