@@ -48,7 +48,7 @@ EXPLORERS = {
     "MachineExplorer": Move(
         "MachineExplorer(magmem.read_capture('linux-lab'))",
         "[role=treegrid]",
-        ("ArrowDown",),
+        ("ArrowDown", "End", "ArrowUp", "Home"),
         ".mt-sentence",
     ),
     "TimeMachine": Move(
