@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accounting.tiny import Map, Vmo, machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from magmem_widgets.machine_facts import MachineFacts
@@ -166,6 +167,7 @@ def test_by_exact_pages_add_up_to_vmos_and_processes(seed: int) -> None:
             shared += int(made.block.shared[at])
         assert total == rows.pss_of(process) == told.loc[koid, "pss_bytes"]
         assert (private, shared) == tuple(told.loc[koid, ["private_bytes", "shared_bytes"]])
+        assert (private, shared) == (rows.sums.private[process], rows.sums.shared[process])
     jobs = np.flatnonzero(rows.tree.is_job)
     assert rows.pss_of(int(jobs[0])) == told["pss_bytes"].sum()
 
@@ -241,6 +243,40 @@ def test_what_a_capture_lacks_is_said(capture: str, key: str, says: str) -> None
     made = [rows.block_of(row) for row in rows.below(rows.find(key)).tolist()]
     said = [rows.inside.says(block.block, at)[0] for block, at in made]
     assert any(each.startswith(says) for each in said)
+
+
+def test_pages_are_cut_only_where_the_number_of_sharers_changes() -> None:
+    """B maps the first half, C the second: for A all ten pages are shared by two, in one run."""
+    snap = machine({"v": Vmo(10)}, {"a": ["v"], "b": [Map("v", 0, 5)], "c": [Map("v", 5, 5)]})
+    rows = MachineRows(snap, "exact")
+    found = {}
+    for process in processes(rows):
+        (vmo,) = children(rows, process, "vmo")
+        made = [rows.block_of(run) for run in children(rows, vmo, "run")]
+        found[rows.tree.names[process]] = [
+            (int(block.block.ref[at]), int(block.block.pages[at]), int(block.block.divisor[at]))
+            for block, at in made
+        ]
+    assert found == {"a": [(0, 10, 2)], "b": [(0, 5, 2)], "c": [(5, 5, 2)]}
+    rows = MachineRows(snap, "magenta-2017")
+    (vmo,) = children(rows, processes(rows)[0], "vmo")
+    (mapping,) = children(rows, vmo, "mapping")
+    (run,) = children(rows, mapping, "run")
+    assert rows.pss_of(run) == Fraction(10 * PAGE_BYTES, 3)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_unknown_sizes_of_vmos_come_last(descending: bool) -> None:
+    """Either way, as among tasks."""
+    rows = MachineRows(magmem.read_capture("guide-vmaps"), "magenta-2017")
+    process = rows.find("2470")
+    shown = rows.visible([process], [], Order("pss", descending), "")[1:].tolist()
+    sizes = [rows.block_of(row) for row in shown]
+    pss = [int(made.block.pss[at]) for made, at in sizes]
+    known = [size for size in pss if size >= 0]
+    assert known
+    assert pss[: len(known)] == known
+    assert min(pss[len(known) :]) < 0
 
 
 def test_unknown_is_not_nothing() -> None:

@@ -25,7 +25,7 @@ from magmem.snapshot import PAGE_BYTES
 from magmem_widgets.machine_block import HANDLE, KINDS, MAPPING, NOTE, RUN, VMO, Block
 from magmem_widgets.machine_facts import MachineFacts
 from magmem_widgets.machine_sums import Exact
-from magmem_widgets.machine_tree import NONE, UNKNOWN
+from magmem_widgets.machine_tree import NONE, UNKNOWN, Bools
 
 __all__ = ["Inside"]
 
@@ -223,6 +223,8 @@ class Inside:
         low, pages = low[inside], (high - low)[inside]
         if not len(low):
             return Block.note("No page here is committed.")
+        begins = np.flatnonzero(_begins(low, pages))
+        low, pages = low[begins], np.add.reduceat(pages, begins)
         size = pages * PAGE_BYTES
         share = int(facts.vmo_share[vmo])
         alone = share == 1
@@ -256,18 +258,14 @@ class Inside:
         begin, end = begin[mine][order], end[mine][order]
         reached = cover(begin, end, bounds[1:]) > cover(begin, end, low)
         at = run[np.searchsorted(index.before[run], low, side="right") - 1]
-        new = np.ones(len(low), bool)
-        for part in (sharers, reached, at):
-            new[1:] &= part[1:] == part[:-1]
-        new = ~new
-        new[0] = True
-        pages = np.add.reduceat(pages, np.flatnonzero(new))
-        shown = np.flatnonzero(new)[(reached | held)[new]]
-        pages = pages[(reached | held)[new]]
-        low, at, sharers, reached = low[shown], at[shown], sharers[shown], reached[shown]
-        if not len(low):
-            return Block.note("It reaches no page of it.")
         first = index.first[at] + low - index.before[at]
+        begins = _begins(first, pages) | _changes(sharers) | _changes(reached)
+        pages = np.add.reduceat(pages, np.flatnonzero(begins))
+        shown = (reached | held)[begins]
+        pages, rows = pages[shown], np.flatnonzero(begins)[shown]
+        first, sharers, reached = first[rows], sharers[rows], reached[rows]
+        if not len(first):
+            return Block.note("It reaches no page of it.")
         size = pages * PAGE_BYTES * reached
         alone = sharers == 1
         texts = [_by(n, mine) for n, mine in zip(sharers.tolist(), reached.tolist(), strict=True)]
@@ -287,6 +285,16 @@ class Inside:
 def _number(text: str) -> int:
     """A koid or row written in decimal; 1 below `UNKNOWN` and `NONE` if it is none."""
     return int(text) if text.isdecimal() and len(text) < 19 else -3
+
+
+def _begins(first: Ints, pages: Ints) -> Bools:
+    """Which runs of pages do not go on where the one before ends."""
+    return np.concatenate(([True], first[1:] != first[:-1] + pages[:-1]))
+
+
+def _changes(values: Ints | Bools) -> Bools:
+    """Which items differ from the one before."""
+    return np.concatenate(([True], values[1:] != values[:-1]))
 
 
 def _distinct(values: Ints) -> Ints:
