@@ -42,6 +42,12 @@ class Move:
 EXPLORERS = {
     "PssExplorer": Move("PssExplorer()"),
     "AddressSpaceExplorer": Move("AddressSpaceExplorer(magmem.read_capture('linux-lab'))"),
+    "DiffExplorer": Move(
+        "DiffExplorer(*(magmem.scenarios.make('slow_leak').at_step(s) for s in (100, 300)), "
+        "what='vmos')",
+        ".mx-explorer [aria-label^='message']",
+        ("Enter",),
+    ),
     "HiddenVmoExplorer": Move("HiddenVmoExplorer(clone=True)"),
     "KernelExplorer": Move("KernelExplorer()"),
     "MultiplyMappedLab": Move("MultiplyMappedLab()"),

@@ -22,6 +22,16 @@ EXPLORERS = {
         "snap = magmem.read_capture('small-machine')\n"
         "MachineExplorer(snap, opened=('1107',), selected='1107/1117')"
     ),
+    "diff-explorer": (
+        "import magmem\n"
+        "from magmem_widgets import DiffExplorer\n"
+        "machine = magmem.scenarios.make('slow_leak', seed=9)\n"
+        "minutes = machine.statistics().query(\"op == 'advance'\")['step']\n"
+        "states = [machine.at_step(minutes.iloc[at]) for at in (4, 9)]\n"
+        "names = ('minute 5', 'minute 10')\n"
+        "states = [state.snapshot(name=name) for state, name in zip(states, names)]\n"
+        "DiffExplorer(*states, what='vmos')"
+    ),
 }
 """Picture name to the cell that shows an explorer."""
 
