@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.runs import Ints, blocks, order_of, starts_of
-from magmem.accounting.summing import NOTHING, Terms, added_up
+from magmem.accounting.summing import Terms, added_up
 from magmem.accounting.wide import Wide, joined_rows
 
 __all__ = ["Amounts", "whole_bytes"]
@@ -41,7 +41,7 @@ class Amounts:
     Attributes
     ----------
     row, share, numerator : int64 arrays
-        The terms, each (row, share) once, by row.
+        The terms, each (row, share) once; equal shares stand together.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Amounts:
         wide: tuple[Wide, ...] = (),
     ) -> None:
         terms = [(row[block], share[block], numerator[block]) for block in blocks(len(row))]
-        self._gather(rows, [terms], 1, wide)
+        self._gather(rows, terms, 1, wide)
 
     @classmethod
     def of_terms(
@@ -65,28 +65,18 @@ class Amounts:
     ) -> Amounts:
         """The same from blocks of (row, share, numerator), numerators in units of so many bytes."""
         made = cls.__new__(cls)
-        made._gather(rows, [terms], unit_bytes, wide)
-        return made
-
-    @classmethod
-    def of_blocks(cls, rows: int, blocks: Iterable[Terms], unit_bytes: int) -> Amounts:
-        """The same from blocks with rows of their own, in ascending order."""
-        made = cls.__new__(cls)
-        made._gather(rows, ([block] for block in blocks), unit_bytes, ())
+        made._gather(rows, terms, unit_bytes, wide)
         return made
 
     def _gather(
-        self,
-        rows: int,
-        parts: Iterable[Sequence[Terms]],
-        unit_bytes: int,
-        wide: tuple[Wide, ...],
+        self, rows: int, terms: Sequence[Terms], unit_bytes: int, wide: tuple[Wide, ...]
     ) -> None:
         self.rows, self.wide = rows, wide
-        sums = [(NOTHING, NOTHING, NOTHING), *(added_up(part) for part in parts)]
-        self.row: Ints = np.concatenate([row for row, _, _ in sums])
-        self.share: Ints = np.concatenate([share for _, share, _ in sums])
-        self.numerator: Ints = np.concatenate([value for _, _, value in sums]) * unit_bytes
+        self.row: Ints
+        self.share: Ints
+        self.numerator: Ints
+        self.row, self.share, self.numerator = added_up(rows, terms)
+        self.numerator *= unit_bytes
 
     @classmethod
     def of_bytes(cls, sizes_bytes: Ints) -> Amounts:
@@ -109,10 +99,11 @@ class Amounts:
         rows : int
             Number of rows afterwards.
         """
-        target = to[self.row]
-        kept = target >= 0
+        terms = to[self.row], self.share, self.numerator
+        kept = terms[0] >= 0
+        if not kept.all():
+            terms = terms[0][kept], terms[1][kept], terms[2][kept]
         wide = tuple(one.moved(to) for one in self.wide)
-        terms = target[kept], self.share[kept], self.numerator[kept]
         used = to[to >= 0]
         if (used[1:] > used[:-1]).all():
             return Amounts._summed(rows, *terms, wide)
@@ -122,7 +113,7 @@ class Amounts:
     def _summed(
         cls, rows: int, row: Ints, share: Ints, numerator: Ints, wide: tuple[Wide, ...]
     ) -> Amounts:
-        """Terms that are already in order, each (row, share) once."""
+        """Terms of which each (row, share) is there once, equal shares together."""
         made = cls.__new__(cls)
         made.rows, made.row, made.share = rows, row, share
         made.numerator, made.wide = numerator, wide
@@ -160,10 +151,17 @@ class Amounts:
         return self.fractions[row]
 
     @cached_property
+    def by_row(self) -> Terms:
+        """Row, share and numerator of the terms in order of their rows."""
+        order = order_of(self.row)
+        return self.row[order], self.share[order], self.numerator[order]
+
+    @cached_property
     def fractions(self) -> Sequence[Fraction]:
         """The exact bytes of every row."""
-        bounds = np.searchsorted(self.row, np.arange(self.rows + 1)).tolist()
-        shares, numerators = self.share.tolist(), self.numerator.tolist()
+        of, share, numerator = self.by_row
+        bounds = np.searchsorted(of, np.arange(self.rows + 1)).tolist()
+        shares, numerators = share.tolist(), numerator.tolist()
         wide, below = joined_rows(self.wide)
         result = []
         for row, (begin, end) in enumerate(itertools.pairwise(bounds)):
@@ -177,17 +175,9 @@ class Amounts:
     @cached_property
     def total(self) -> Fraction:
         """The exact sum of all rows."""
-        top = int(self.share.max(initial=0))
-        if top < 1 << 22:
-            sums = np.zeros(top + 1, np.int64)
-            np.add.at(sums, self.share, self.numerator)
-            distinct = np.flatnonzero(sums)
-            sums = sums[distinct]
-        else:
-            order = order_of(self.share)
-            shares, sums = self.share[order], self.numerator[order]
-            first = starts_of(shares)
-            distinct, sums = shares[first], np.add.reduceat(sums, first)
+        first = starts_of(self.share)
+        distinct = self.share[first]
+        sums = np.add.reduceat(self.numerator, first) if len(first) else first
         listed = Fraction(*_sum(distinct.tolist(), sums.tolist()))
         return listed + sum((one.total for one in self.wide), Fraction(0))
 

@@ -19,7 +19,7 @@ from magmem.accounting.clones import Chains, Seen, see_through
 from magmem.accounting.kernel import KernelView, integers, kept_with, view_of
 from magmem.accounting.population import Population
 from magmem.accounting.reach import Queries, Reach
-from magmem.accounting.runs import Ints, group_blocks, starts_of
+from magmem.accounting.runs import Ints, blocks, group_blocks, starts_of
 from magmem.accounting.sharing import cover, disjoint, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -95,22 +95,19 @@ class Attribution:
     @cached_property
     def r1(self) -> Amounts:
         """Divided exactly by the kernel's share count."""
-        return self._charged(self.view.share_count, self.view.mapping_pages)
+        return self._charged(self.view.share_count, *self._by_vmo.places)
 
     @cached_property
     def r2(self) -> Amounts:
         """Divided by the exact number of address spaces that map the VMO."""
         if np.array_equal(self.view.num_aspaces, self.view.share_count):
             return self.r1
-        return self._charged(self.view.num_aspaces, self.view.mapping_pages)
+        return self._charged(self.view.num_aspaces, *self._by_vmo.places)
 
     @cached_property
     def r3(self) -> Amounts:
         """Each of the VMO's own pages once per address space."""
-        begin, end = self._own
-        pages = np.empty_like(begin)
-        pages[self._by_vmo.order] = end - begin
-        return self._charged(self.view.num_aspaces, pages)
+        return self._charged(self.view.num_aspaces, *self._own)
 
     @cached_property
     def r4(self) -> Amounts:
@@ -141,8 +138,8 @@ class Attribution:
             Queries(vmo[block], aspace[block], begin[block], end[block])
             for block in group_blocks(vmo)
         )
-        seen, axis = self._seen, self.view.runs.total_pages
-        return Reach(queries, seen, aspace[seen.query], self.vmos, self.aspaces, axis)
+        seen = self._seen
+        return Reach(queries, seen, aspace[seen.query], self.vmos, self.aspaces, once=True)
 
     @cached_property
     def hidden(self) -> Hidden:
@@ -150,7 +147,7 @@ class Attribution:
         begin, end = self._unreached
         pages = int((end - begin).sum())
         row, owner, first, last = self.held_hidden
-        first = disjoint(row, first, last, pages)
+        first = disjoint(row, first, last)
         shares = share(first, last, owner, row)
         by_process = shares.amounts(len(self.population))
         return Hidden(begin, end, pages, by_process, shares.covered_pages * PAGE_BYTES)
@@ -212,23 +209,29 @@ class Attribution:
         nobody = np.where(self.population.of_aspace < 0, 1, -1)
         return amounts.moved(np.where(self.population.is_kernel, 0, nobody), 2)
 
-    def _charged(self, sharers: Ints, pages: Ints) -> Amounts:
-        """Pages of each mapping, divided by the `sharers` of its VMO."""
-        vmo, aspace = self.view.vmo, self.view.aspace
-        terms = (
-            (aspace[block], sharers[vmo[block]], pages[block]) for block in group_blocks(aspace)
-        )
-        return Amounts.of_blocks(self.aspaces, terms, PAGE_BYTES)
+    def _charged(self, sharers: Ints, begin: Ints, end: Ints) -> Amounts:
+        """Pages of each mapping, by VMO, divided by the `sharers` of its VMO."""
+        vmo, aspace = self._by_vmo.vmo, self._by_vmo.aspace
+        terms = [
+            (aspace[block], sharers[vmo[block]], end[block] - begin[block])
+            for block in blocks(len(vmo))
+        ]
+        return Amounts.of_terms(self.aspaces, terms, PAGE_BYTES)
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
         """Places of the mappings by VMO, cut so that no address space has a page twice."""
-        mappings, axis = self._by_vmo, self.view.runs.total_pages
+        mappings, home = self._by_vmo, self.view.runs.owner_begin
         begin, end = mappings.places
         cut = begin.copy()
         for block in group_blocks(mappings.vmo):
             at = block.start + np.flatnonzero(mappings.is_again[block])
-            cut[at] = disjoint(mappings.aspace[at], begin[at], end[at], axis)
+            vmo, aspace = mappings.vmo[at], mappings.aspace[at]
+            # Pairs and places are counted from where each begins: small numbers sort quickly.
+            new = (vmo[1:] != vmo[:-1]) | (aspace[1:] != aspace[:-1])
+            pair = np.concatenate(([0], np.cumsum(new)))[: len(at)]
+            start = home[vmo]
+            cut[at] = start + disjoint(pair, begin[at] - start, end[at] - start)
         return cut, end
 
     @cached_property

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from magmem.accounting.byvmo import PAGE_SHIFT, ByVmo, whole_pages
-from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, order_of, starts_of
+from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, starts_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
@@ -162,20 +162,18 @@ class KernelView:
         counted = self.num_mappings[many]
         chosen = np.zeros(len(self.num_mappings), bool)
         chosen[many] = True
-        mine = self.by_vmo.order[np.repeat(chosen, self.num_mappings)]
+        mine = np.flatnonzero(np.repeat(chosen, self.num_mappings))
+        aspace, seq = self.by_vmo.aspace[mine], self.map_seq[self.by_vmo.order[mine]]
+        age = int(self.map_seq.max()) - seq
         vmo = np.repeat(np.arange(len(many)), counted)
-        mine = mine[order_by(vmo, self.map_seq.max() - self.map_seq[mine])]
-        # The first visit of each address space is the first of its equals in visiting order.
-        key = vmo * len(self.snap.aspaces) + self.aspace[mine]
-        by_key = order_of(key)
-        first = np.zeros(len(key), bool)
-        first[by_key[starts_of(key[by_key])]] = True
-        start = np.cumsum(counted) - counted
-        seen = np.cumsum(first)
-        seen_before = seen[start] - 1
-        # One more than 64 first visits is where the kernel stops looking.
-        stop = np.searchsorted(seen, seen_before + MAX_SHARE_ASPACES + 1)
-        visited = stop - start
+        pair = starts_of(vmo * len(self.snap.aspaces) + aspace)
+        # The kernel meets an address space at its newest mapping, and stops at the 65th it meets.
+        met = np.minimum.reduceat(age, pair)
+        each = self.num_aspaces[many]
+        last = order_by(vmo[pair], met)[np.cumsum(each) - each + MAX_SHARE_ASPACES]
+        stop, where = met[last][vmo], aspace[pair[last]][vmo]
+        before = (age < stop) | ((age == stop) & (aspace < where))
+        visited = np.bincount(vmo[before], minlength=len(many))
         rest = counted - visited
         return np.asarray(MAX_SHARE_ASPACES + rest * MAX_SHARE_ASPACES // visited, dtype=np.int64)
 
@@ -216,16 +214,19 @@ class KernelView:
     @cached_property
     def sums(self) -> ProcessSums:
         """Per address space: the sums of magenta-2017 over its mappings."""
-        sums = np.zeros((4, len(self.snap.aspaces)), np.int64)
+        mapped, private, shared, scaled = np.zeros((4, len(self.snap.aspaces)), np.int64)
+        by_vmo = self.by_vmo
+        begin, end = by_vmo.places
         for block in blocks(len(self.vmo)):
-            share = self.share_count[self.vmo[block]]
-            committed = self.mapping_pages[block] * PAGE_BYTES
-            private = np.where(share == 1, committed, 0)
-            shared = committed - private
-            sizes = self.size_bytes[block], private, shared, shared // share
-            for total, size in zip(sums, sizes, strict=True):
-                np.add.at(total, self.aspace[block], size)
-        return ProcessSums(*sums)
+            np.add.at(mapped, self.aspace[block], self.size_bytes[block])
+            share, aspace = self.share_count[by_vmo.vmo[block]], by_vmo.aspace[block]
+            committed = (end[block] - begin[block]) * PAGE_BYTES
+            alone = np.where(share == 1, committed, 0)
+            np.add.at(private, aspace, alone)
+            committed -= alone
+            np.add.at(shared, aspace, committed)
+            np.add.at(scaled, aspace, committed // share)
+        return ProcessSums(mapped, private, shared, scaled)
 
 
 def view_of(snap: Snapshot) -> KernelView:

@@ -56,7 +56,7 @@ def divided(row: Ints, vmo: Ints, begin: Ints, end: Ints, vmos: int, *, once: bo
         A row has each page once; if not, each of its ranges counts.
     """
     if once:
-        begin = disjoint(row, begin, end, int(end.max(initial=0)))
+        begin = disjoint(row, begin, end)
     keys, pair = np.unique(row * max(vmos, 1) + vmo, return_inverse=True)
     amounts = share(begin, end, vmo, pair).amounts(len(keys))
     pages = np.zeros(len(keys), np.int64)

@@ -71,9 +71,9 @@ class Reach:
         What queries show of ancestors, and the row behind each.
     vmos, rows : int
         How many of both there are.
-    axis : int or None
-        Length of the axis if a row is to have each page once (direct ranges must already be
-        disjoint for each row); None if every query counts.
+    once : bool
+        A row has each page once (direct ranges must already be disjoint for each row); if not,
+        every query counts.
     """
 
     def __init__(
@@ -83,7 +83,8 @@ class Reach:
         seen_row: Ints,
         vmos: int,
         rows: int,
-        axis: int | None,
+        *,
+        once: bool,
     ) -> None:
         self.rows = rows
         in_family = np.zeros(vmos, bool)
@@ -95,16 +96,15 @@ class Reach:
             if inside.any():
                 direct.append(block.at(np.flatnonzero(inside)))
                 block = block.at(np.flatnonzero(~inside))  # noqa: PLW2901 (what is left of it)
-            once = axis is not None
             plain.append(share_block(block.begin, block.end, block.vmo, block.row, once))
         self.plain = joined(plain)
         self.direct = Queries.joined(direct)
         through = Queries(seen.owner, seen_row, seen.begin, seen.end)
         self.family = Queries.joined((self.direct, through))
-        if axis is not None:
+        if once:
             for part in group_blocks(self.family.vmo):
                 some = self.family.row[part], self.family.begin[part], self.family.end[part]
-                self.family.begin[part] = disjoint(*some, axis)
+                self.family.begin[part] = disjoint(*some)
         self.shares = self.family.shared()
 
     def amounts(self) -> Amounts:

@@ -70,13 +70,13 @@ class Shares:
         return int((self.covered_end - self.covered_begin).sum())
 
 
-def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
+def disjoint(row: Ints, begin: Ints, end: Ints) -> Ints:
     """Move the begins of ranges so that those of one row no longer overlap; the union stays.
 
     Parameters
     ----------
     row, begin, end : int64 arrays of one length
-        Ranges of ``0 … axis`` and the row each belongs to.
+        Ranges and the row each belongs to. Quickest where rows and places are near each other.
 
     Returns
     -------
@@ -84,7 +84,10 @@ def disjoint(row: Ints, begin: Ints, end: Ints, axis: int) -> Ints:
         The new begin of each range, in the order given; what lost everything is empty (begin =
         end).
     """
-    shift = row * (axis + 1)
+    if not len(row):
+        return begin.copy()
+    low = int(begin.min())
+    shift = (row - int(row.min())) * (int(end.max()) - low + 1) - low
     order = order_of(begin + shift)
     first, last = (begin + shift)[order], (end + shift)[order]
     reached = np.maximum.accumulate(last)

@@ -1,8 +1,7 @@
-"""Adding up terms ``value / share`` of rows: each (row, share) once, whole numbers throughout.
+"""Adding up terms ``numerator / share`` of rows: each (row, share) once, whole numbers throughout.
 
-Most terms of a machine have one of few shares (2, 3, the number of all processes …). Their sums
-are cells of a table of rows by common shares, so that a term costs one addition; only terms of
-rare shares are sorted. The table has at most two cells a term.
+Shares that many rows have are added into a table of one cell a row, which takes one pass and no
+sort; the others, of which a table would be mostly empty, are sorted. Numbers are int64.
 """
 
 from __future__ import annotations
@@ -10,86 +9,82 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from magmem.accounting.runs import Ints, order_of, starts_of
+from magmem.accounting.runs import Ints, starts_of
 
 __all__ = ["NOTHING", "Terms", "added_up"]
 
 Terms = tuple[Ints, Ints, Ints]
 """Row, share and numerator of some terms, int64 arrays of one length."""
 
-NOTHING: Ints = np.zeros(0, np.int64)
+NOTHING = np.zeros(0, np.int64)
+"""No numbers."""
 
-CELLS_PER_TERM = 2
-LARGEST_SHARE = 1 << 22
-"""Shares above have no place in a table of shares; terms with one are sorted."""
+COUNTED = 1 << 20
+"""Shares below which terms are counted by their share; above, all are sorted."""
+
+CELLS_PER_TERM = 16
+"""A share has a table if it has at least a term for so many rows."""
 
 
-def added_up(terms: Sequence[Terms]) -> Terms:
-    """Terms by ascending row, equal (row, share) added up, without those that come to 0.
+def added_up(rows: int, terms: Sequence[Terms]) -> Terms:
+    """Terms of rows below `rows`, equal (row, share) added up, sums of 0 left out.
 
-    Parameters
-    ----------
-    terms : sequence of (row, share, value) int64 arrays
-        Blocks in any order. Rows are 0 or more, shares at least 1, values may be negative.
+    Equal shares stand together in the result.
     """
-    terms = [block for block in terms if len(block[0])]
-    if not terms:
-        return NOTHING, NOTHING, NOTHING
-    least = min(int(row.min()) for row, _, _ in terms)
-    rows = max(int(row.max()) for row, _, _ in terms) + 1 - least
-    common = _common(terms, rows)
-    if not len(common):
-        return _sorted(terms)
-    column = np.full(max(int(share.max()) for _, share, _ in terms) + 1, -1, np.int32)
-    column[common] = np.arange(len(common))
-    table = np.zeros(rows * len(common), np.int64)
-    rare: list[Terms] = []
+    top = max((int(share.max(initial=0)) for _, share, _ in terms), default=0)
+    if top >= COUNTED:
+        return _sorted(rows, terms)
+    counts = np.zeros(top + 1, np.int64)
+    for _, share, _ in terms:
+        counts += np.bincount(share, minlength=top + 1)
+    tabled = np.flatnonzero(counts * CELLS_PER_TERM >= max(rows, 1))
+    # Cell of each share's first row; the shares that are sorted have none.
+    begin = np.full(top + 1, -1, np.int64)
+    begin[tabled] = np.arange(len(tabled)) * rows
+    rest = int(counts.sum() - counts[tabled].sum())
+    table = np.zeros(len(tabled) * rows, np.int64)
+    others: list[Terms] = []
     for row, share, value in terms:
-        place = column[share]
-        if int(place.min()) < 0:
-            out = np.flatnonzero(place < 0)
-            rare.append((row[out], share[out], value[out]))
-            kept = np.flatnonzero(place >= 0)
-            row, place, value = row[kept], place[kept], value[kept]  # noqa: PLW2901 (what is left)
-        np.add.at(table, (row - least) * len(common) + place, value)
-    cell = np.flatnonzero(table)
-    at = cell // len(common)
-    listed = at + least, common[cell - at * len(common)], table[cell]
-    if not rare:
-        return listed
-    others = _sorted(rare)
-    order = order_of(np.concatenate((listed[0], others[0])))
-    row, share, value = (np.concatenate(pair)[order] for pair in zip(listed, others, strict=True))
+        cell = begin[share]
+        if rest:
+            apart = np.flatnonzero(cell < 0)
+            if len(apart):
+                others.append((row[apart], share[apart], value[apart]))
+                inside = np.flatnonzero(cell >= 0)
+                row, value, cell = row[inside], value[inside], cell[inside]  # noqa: PLW2901
+        cell += row
+        np.add.at(table, cell, value)
+    filled = np.flatnonzero(table)
+    each = np.diff(np.searchsorted(filled, np.arange(len(tabled) + 1) * rows))
+    sums = table[filled]
+    filled -= np.repeat(begin[tabled], each)
+    found = filled, np.repeat(tabled, each), sums
+    if not others:
+        return found
+    row, share, value = map(np.concatenate, zip(found, _sorted(rows, others), strict=True))
     return row, share, value
 
 
-def _common(terms: Sequence[Terms], rows: int) -> Ints:
-    """The shares that get a column: all, or the most frequent; ascending."""
-    places = CELLS_PER_TERM * sum(len(row) for row, _, _ in terms) // rows
-    top = max(int(share.max()) for _, share, _ in terms)
-    if not places or top > LARGEST_SHARE:
-        return NOTHING
-    times = np.zeros(top + 1, np.int64)
-    for _, share, _ in terms:
-        np.add.at(times, share, 1)
-    shares = np.flatnonzero(times)
-    if len(shares) <= places:
-        return shares
-    often: npt.NDArray[np.intp] = np.argpartition(times[shares], -places)[-places:]
-    return np.sort(shares[often])
-
-
-def _sorted(terms: Sequence[Terms]) -> Terms:
-    """The same by one sort of (row, share)."""
-    row, share, value = (np.concatenate(column) for column in zip(*terms, strict=True))
-    bits = int(share.max()).bit_length()
-    packed = row << bits | share
-    order = order_of(packed)
-    packed = packed[order]
+def _sorted(rows: int, terms: Sequence[Terms]) -> Terms:
+    """The same by sorting share and row as one number."""
+    row_bits = rows.bit_length()
+    packed = np.concatenate([NOTHING, *(share << row_bits | row for row, share, _ in terms)])
+    value = np.concatenate([NOTHING, *(value for _, _, value in terms)])
+    value_bits = int(value.max(initial=0)).bit_length()
+    shares = int(packed.max(initial=0)).bit_length()
+    if int(value.min(initial=0)) >= 0 and shares + value_bits < 63:
+        # With the value in the number, a plain sort brings equal terms together.
+        packed <<= value_bits
+        packed |= value
+        packed.sort()
+        value = packed & ((1 << value_bits) - 1)
+        packed >>= value_bits
+    else:
+        order = np.argsort(packed, kind="stable")
+        packed, value = packed[order], value[order]
     first = starts_of(packed)
-    cell, sums = packed[first], np.add.reduceat(value[order], first)
+    cell, sums = packed[first], np.add.reduceat(value, first) if len(first) else value
     kept = np.flatnonzero(sums)
-    cell, sums = cell[kept], sums[kept]
-    return cell >> bits, cell & ((1 << bits) - 1), sums
+    cell = cell[kept]
+    return cell & ((1 << row_bits) - 1), cell >> row_bits, sums[kept]

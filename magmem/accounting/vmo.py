@@ -98,7 +98,7 @@ def _rows(attribution: Attribution, row: int) -> tuple[pd.DataFrame, int]:
     """The table, and how many bytes of the VMO some mapping reaches."""
     view, population = attribution.view, attribution.population
     aspace, begin, end = attribution.ranges_of(row)
-    begin = disjoint(aspace, begin, end, view.runs.total_pages)
+    begin = disjoint(aspace, begin, end)
     shares = share(begin, end, np.zeros_like(begin), aspace)
     exact = shares.amounts(attribution.aspaces).fractions
     reached = np.zeros(attribution.aspaces, np.int64)

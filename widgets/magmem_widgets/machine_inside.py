@@ -242,7 +242,7 @@ class Inside:
         attribution = attribution_of(facts.snap)
         index = facts.view.runs
         space, begin, end = attribution.ranges_of(vmo)
-        begin = disjoint(space, begin, end, index.total_pages)
+        begin = disjoint(space, begin, end)
         some = begin < end
         space, begin, end = space[some], begin[some], end[some]
         mine = np.isin(space, facts.spaces.of(koid))
@@ -320,9 +320,10 @@ def _by(sharers: int, reached: bool) -> str:
 
 def _charges(amounts: Amounts, rows: Ints) -> Iterator[tuple[Fraction, int]]:
     """Of some rows: the exact bytes, and the part of them that nobody shares."""
-    bounds = np.searchsorted(amounts.row, np.stack((rows, rows + 1))).T.tolist()
+    of, share, numerator = amounts.by_row
+    bounds = np.searchsorted(of, np.stack((rows, rows + 1))).T.tolist()
     for row, (begin, end) in zip(rows.tolist(), bounds, strict=True):
-        shares, parts = amounts.share[begin:end].tolist(), amounts.numerator[begin:end].tolist()
+        shares, parts = share[begin:end].tolist(), numerator[begin:end].tolist()
         terms = list(zip(shares, parts, strict=True))
         size = sum((Fraction(part, share) for share, part in terms), Fraction(0))
         yield (

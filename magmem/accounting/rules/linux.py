@@ -28,7 +28,9 @@ def charge(attribution: Attribution) -> Charges:
     mapping, begin, end = entries.of(clones)
     seen = see_through(view, chains, view.by_vmo.vmo[mapping], begin, end)
     seen_row = view.by_vmo.aspace[mapping[seen.query]]
-    reach = Reach(entries.queries(), seen, seen_row, attribution.vmos, attribution.aspaces, None)
+    reach = Reach(
+        entries.queries(), seen, seen_row, attribution.vmos, attribution.aspaces, once=False
+    )
     charged = reach.amounts()
     kernel, unknown = attribution.elsewhere(charged).fractions
     return Charges.split(
@@ -67,7 +69,10 @@ class Entries:
         low, high = (side[mappings][which] for side in by_vmo.pages)
         begin = low + self.first[run]
         end = np.minimum(begin + self.count[run], high)
-        return np.arange(len(by_vmo.vmo))[mappings][which], begin, np.maximum(begin, end)
+        which = (
+            mappings[which] if isinstance(mappings, np.ndarray) else which + (mappings.start or 0)
+        )
+        return which, begin, np.maximum(begin, end)
 
     def queries(self) -> Iterator[Queries]:
         """Every run, as a range of its VMO's own pages; blocks in order of VMOs."""

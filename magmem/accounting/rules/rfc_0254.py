@@ -26,7 +26,10 @@ def charge(attribution: Attribution) -> Charges:
     shown, whole, unseen = _attributed(attribution)
     vmo, aspace = view.pairs
     sharers = view.num_aspaces
-    terms = [_spread_terms(shown, vmo[block], aspace[block], sharers) for block in blocks(len(vmo))]
+    terms = [
+        _spread_terms(shown.by_row, vmo[block], aspace[block], sharers)
+        for block in blocks(len(vmo))
+    ]
     wide = tuple(_spread_wide(one, vmo, aspace, sharers) for one in shown.wide)
     pss = Amounts.of_terms(attribution.aspaces, terms, 1, wide)
     reached = np.zeros(attribution.aspaces, np.int64)
@@ -42,13 +45,14 @@ def charge(attribution: Attribution) -> Charges:
     )
 
 
-def _spread_terms(shown: Amounts, vmo: Ints, aspace: Ints, sharers: Ints) -> Terms:
-    """Terms of VMOs as terms of the address spaces that map them: pairs times terms."""
-    start = np.searchsorted(shown.row, vmo)
-    count = np.searchsorted(shown.row, vmo, side="right") - start
+def _spread_terms(shown: Terms, vmo: Ints, aspace: Ints, sharers: Ints) -> Terms:
+    """Terms of VMOs, by VMO, as terms of the address spaces that map them: pairs times terms."""
+    row, share, numerator = shown
+    start = np.searchsorted(row, vmo)
+    count = np.searchsorted(row, vmo, side="right") - start
     which = np.repeat(np.arange(len(vmo)), count)
     term = np.arange(len(which)) + (start - (np.cumsum(count) - count))[which]
-    return aspace[which], shown.share[term] * sharers[vmo[which]], shown.numerator[term]
+    return aspace[which], share[term] * sharers[vmo[which]], numerator[term]
 
 
 def _spread_wide(wide: Wide, vmo: Ints, aspace: Ints, sharers: Ints) -> Wide:
@@ -70,7 +74,7 @@ def _attributed(attribution: Attribution) -> tuple[Amounts, Ints, int]:
     queries = (
         Queries(rows[block], rows[block], begin[block], end[block]) for block in blocks(len(rows))
     )
-    reach = Reach(queries, seen, seen.query, len(rows), len(rows), None)
+    reach = Reach(queries, seen, seen.query, len(rows), len(rows), once=False)
     first, last = reach.unreached(view.runs.total_pages)
     return reach.amounts(), reach.whole_bytes(), int((last - first).sum()) * PAGE_BYTES
 
