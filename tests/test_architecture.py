@@ -27,6 +27,14 @@ ALLOWED = {
     "magmem.tools": {"magmem.snapshot", "magmem.accounting"},
     "magmem.treemap": {"magmem.snapshot", "magmem.accounting"},
     "magmem.pictures": {"magmem.snapshot"},
+    # Exercises are made of everything, as a student's notebook is.
+    "magmem.exercises": {
+        "magmem.accounting",
+        "magmem.scenarios",
+        "magmem.sim",
+        "magmem.snapshot",
+        "magmem.tools",
+    },
 }
 """For each package: the packages it may import beside itself and the ground."""
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "capture": "magmem.cli.live:capture",
     "top": "magmem.cli.live:top",
     "linux-ledger": "magmem.cli.live:linux_ledger",
+    "exercises": "magmem.cli.exercises:exercises",
     "completion": "magmem.cli.completion:completion",
 }
 """Subcommand name to ``module:function`` of its click command."""
