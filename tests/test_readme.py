@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def test_console_commands_print_what_is_shown(
     if "live" in typed.split() and not sys.platform.startswith("linux"):
         pytest.skip("needs Linux")
     monkeypatch.chdir(tmp_path)
+    if "handed-in" in typed:
+        shutil.copytree(ROOT / "notebooks", tmp_path / "handed-in")
     endless = ["-n", "1"] if typed.startswith("top ") else []
     assert run([*shlex.split(typed), *endless]) == 0
     printed = iter(capsys.readouterr().out.splitlines())

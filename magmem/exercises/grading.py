@@ -73,7 +73,7 @@ def grade(folder: str | PathLike[str]) -> Listing:
         if ".ipynb_checkpoints" not in path.parts
     )
     if not files:
-        what = "found none in it" if top.is_dir() else "found no such folder"
+        what = "none in it" if top.is_dir() else "no such folder"
         raise CaptureError(str(folder), "", "a folder with notebooks (*.ipynb)", what)
     import pandas as pd
 
