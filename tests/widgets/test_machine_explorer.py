@@ -320,3 +320,15 @@ def test_closing_leaves_no_comm(explorer: MachineExplorer) -> None:
     assert explorer.view.comm is None
     assert explorer.tiles.comm is None
     assert explorer.comm is None
+
+
+def test_choosing_another_line_puts_no_line_into_words_again(
+    explorer: MachineExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines on screen are kept until others, or other texts, are to be seen."""
+    before = explorer.view.sheet["rows"]
+    monkeypatch.setattr("magmem_widgets.machine.rows_data", None)
+    do(explorer, "select", at=3)
+    assert (explorer.view.sheet["at"], explorer.view.sheet["rows"]) == (3, before)
+    with pytest.raises(TypeError):
+        explorer.unit = "k"

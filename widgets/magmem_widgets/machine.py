@@ -84,6 +84,7 @@ class MachineExplorer(Explorer):
         self.sent = Sent()
         self.zooms = False
         self.said = ""
+        self._worded: tuple[tuple[int, ...], list[Any]] = ((), [])
         self._acts = Acts(self)
         self.tiles = TreemapView(bare=True, height="200px")
         self.tiles.on_msg(self._tile_clicked)
@@ -214,12 +215,20 @@ class MachineExplorer(Explorer):
             name: getattr(self, name) for name in ("column", "descending", "wanted", "unit", "rule")
         }
         state["first"] = first
-        state["rows"] = rows_data(lines, order[first : first + count], *self.open_rows(), self.unit)
+        state["rows"] = self._rows_of(lines, order, first, count)
         with self.view.hold_sync():
             self.view.sheet = sheet(lines, order, self.sent, row, at, state)
             self.view.sentence = sentence
             self.view.is_error = False
         self._draw(lines, row)
+
+    def _rows_of(self, lines: MachineLines, order: Ints, first: int, count: int) -> list[Any]:
+        """Some lines as data; choosing another of them puts none into words again."""
+        asked = (self.sent.version, first, count)
+        if self._worded[0] != asked:
+            shown = order[first : first + count]
+            self._worded = asked, rows_data(lines, shown, *self.open_rows(), self.unit)
+        return self._worded[1]
 
     def tell(self, message: str) -> None:
         """Say a mistake in input in the place of the sentence."""
