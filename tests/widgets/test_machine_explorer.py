@@ -332,3 +332,23 @@ def test_choosing_another_line_puts_no_line_into_words_again(
     assert (explorer.view.sheet["at"], explorer.view.sheet["rows"]) == (3, before)
     with pytest.raises(TypeError):
         explorer.unit = "k"
+
+
+def test_a_deep_chain_of_jobs_stays_on_the_sheet() -> None:
+    """3,000 jobs in one another: the breadcrumb has a few steps, the still form stays in width."""
+    count = 3000
+    tasks = {
+        "koid": range(1, count + 1),
+        "kind": ["job"] * count,
+        "parent_koid": [None, *range(1, count)],
+        "name": [f"job-{number}" for number in range(count)],
+    }
+    snap = magmem.Snapshot.of({"tasks": tasks}, root_job_koid=1)
+    explorer = MachineExplorer(snap, selected=str(count))
+    steps = explorer.view.sheet["crumbs"]
+    assert [key for key, _ in steps] == [str(koid) for koid in range(count - 7, count + 1)]
+    assert steps[0][1] == "…"
+    for mark in explorer.scene().marks:
+        assert 0 <= mark.x <= 760
+    do(explorer, "crumb", key=steps[0][0])
+    assert explorer.selected == str(count - 7)

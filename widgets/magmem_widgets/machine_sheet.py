@@ -23,6 +23,9 @@ UNITS: Final = ("", "B", "k", "M", "G")
 WINDOW: Final = 60
 """Lines that are sent at a time."""
 
+_MOST_CRUMBS: Final = 8
+"""Steps of the breadcrumb; in a deeper tree the first of them is ``…``."""
+
 _KEPT: Final = 4
 """Versions whose lines are remembered: a key may be pressed before an answer is on screen."""
 
@@ -96,6 +99,9 @@ def sheet(
     if lines.rows.sums.source == "reported":
         words[RULES[0]] = "as ps printed it"
     path = lines.rows.lineage(row) if row >= 0 else []
+    crumbs = [[lines.rows.key(each), lines.title(each)] for each in path[-_MOST_CRUMBS:]]
+    if len(path) > _MOST_CRUMBS:
+        crumbs[0][1] = "…"
     return {
         "version": sent.version,
         "total": len(order),
@@ -104,7 +110,7 @@ def sheet(
         "asker": sent.asker,
         "units": [[unit, unit or "68k"] for unit in UNITS],
         "rules": list(words.items()),
-        "crumbs": [[lines.rows.key(each), lines.title(each)] for each in path],
+        "crumbs": crumbs,
         **state,
     }
 

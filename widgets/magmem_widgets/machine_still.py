@@ -11,6 +11,7 @@ from magmem_widgets.scene import Scene
 __all__ = ["outline", "still"]
 
 _TEXT_LINES = 40
+_DEEPEST = 10
 _LINES, _LINE, _TOP = 18, 19.0, 30.0
 _BAR, _BAR_WIDE = 372.0, 110.0
 _NUMBERS = (("PSS", 562.0), ("PRIVATE", 656.0), ("SHARED", 750.0))
@@ -31,7 +32,7 @@ def still(lines: MachineLines, order: Ints, selected: str, unit: str, sentence: 
         line = lines.line(row)
         if selected and lines.rows.key(row) == selected:
             scene.rect(4, y, 750, _LINE - 2, "none", ring=True)
-        left = 8 + 14 * (line.level - 1)
+        left = 8 + 14 * min(line.level - 1, _DEEPEST)
         room = int((_BAR - 12 - left) / 6.4)
         name = line.name if len(line.name) <= room else line.name[: room - 1] + "…"
         scene.text(left, y + 13, name, bold=line.kind == "job", size=12)

@@ -5,6 +5,8 @@ import { answer, CLOSED, KIND, KNOWN, LEVEL, Lines, NAME, OPEN, OWN_SHARE, PART_
 
 const LINE = 24;
 const SHOWN = 10;
+// From this level on lines are indented no further: there would be no room for names.
+const DEEPEST = 10;
 const HEADS = [["name", "NAME"], ["", "PART"], ["pss", "PSS"], ["private", "PRIVATE"], ["shared", "SHARED"], ["", "KNOWN"]];
 let instances = 0;
 
@@ -234,7 +236,7 @@ export class MachineTable {
     line.setAttribute("aria-level", row?.[LEVEL] ?? 1);
     if (row?.[STATE]) line.setAttribute("aria-expanded", String(row[STATE] === OPEN));
     else line.removeAttribute("aria-expanded");
-    name.style.paddingLeft = `${4 + 14 * ((row?.[LEVEL] ?? 1) - 1)}px`;
+    name.style.paddingLeft = `${4 + 14 * Math.min((row?.[LEVEL] ?? 1) - 1, DEEPEST)}px`;
     twist.textContent = row?.[STATE] ? (row[STATE] === CLOSED ? "▸" : "▾") : "";
     write(label, row?.[NAME] ?? "…");
     for (const [cell, part] of [[pss, PSS], [own, PRIVATE], [shared, SHARED], [known, KNOWN]]) write(cell, row?.[part] ?? "");
