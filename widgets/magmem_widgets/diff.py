@@ -203,13 +203,14 @@ class DiffExplorer(Explorer):
     def _kinds(self, scene: Scene, changes: Changes | None) -> None:
         wide = (_WIDE - 16 - 3 * 8) / 4
         for number, kind in enumerate(KINDS):
-            part = changes.sums[kind] if changes else _EMPTY
-            by = amount(part.change_bytes) if changes else "?"
-            on = kind in self.kinds
-            x = 8 + number * (wide + 8)
+            place = (8 + number * (wide + 8), 32, wide, 26)
+            if changes is None:
+                scene.rect(*place, "none", text=f"{SIGNS[kind]} {kind}: ?")
+                continue
+            part, on = changes.sums[kind], kind in self.kinds
             scene.rect(
-                *(x, 32, wide, 26, kind if on else "none"),
-                text=f"{SIGNS[kind]} {kind} {part.count:,}: {by}",
+                *(*place, kind if on else "none"),
+                text=f"{SIGNS[kind]} {kind} {part.count:,}: {amount(part.change_bytes)}",
                 act=f"kind {kind}",
                 tip=f"{'hide' if on else 'show'} what {kind} (click or Enter)\n"
                 f"{part.count:,} of them, {exact_bytes(part.change_bytes, sign=True)} bytes",
