@@ -78,4 +78,4 @@ def check(exercise: Exercise, answer: object) -> Verdict:
 
 def _plain(markdown: str) -> str:
     """Markdown as text: what a terminal shows."""
-    return re.sub(r"\*\*|```\w*\n?|`", "", markdown).strip()
+    return re.sub(r"\*\*|`{3,}\w*\n?|`", "", markdown).strip()

@@ -190,3 +190,7 @@ def test_an_exercise_shows_its_question() -> None:
     assert exercise._repr_markdown_() == exercise.question
     assert "**" not in repr(exercise)
     assert "vmaps" in repr(exercise)
+    lines = repr(exercises.make("moments-apart", "Ada")).splitlines()
+    assert any(line.startswith("TASK") for line in lines)
+    assert "text" not in lines
+    assert not [line for line in lines if "`" in line]
