@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from magmem.cli.common import complete_capture, emit, output_parameters, read, write
@@ -10,6 +12,21 @@ from magmem.cli.tool import KoidOr, Tool, shell_command
 __all__ = ["TOOLS", "account", "compare", "diff", "hidden", "ledger", "page", "vmo"]
 
 RULES = ("magenta-2017", "exact", "linux", "memory_monitor", "rfc-0254", "treemap-2017")
+
+
+class PageIndex(click.IntRange):
+    """The number of a page in its VMO, from 0."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        if not str(value).isdecimal():
+            says = f"expected the number of a page in the VMO, from 0, found {value!r}"
+            self.fail(says, param, ctx)
+        return super().convert(value, param, ctx)
+
 
 ACCOUNT = Tool(
     name="account",
@@ -87,7 +104,7 @@ PAGE = Tool(
     examples=(("1030 2", "the third page of VMO 1030"),),
     params=lambda: [
         click.Argument(["vmo"], type=KoidOr(), metavar="KOID"),
-        click.Argument(["index"], type=click.IntRange(min=0)),
+        click.Argument(["index"], type=PageIndex()),
     ],
 )
 

@@ -59,3 +59,13 @@ def test_unknown_vmo_and_page_are_one_line(capsys: pytest.CaptureFixture[str]) -
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert run(["page", "1030", "9999999", "small-machine"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("index", ["two", "1.5", "0x2"])
+def test_page_index_that_is_no_number_says_what_is_expected(
+    index: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An odd page index is named with what was expected."""
+    assert run(["page", "1030", index, "small-machine"]) == 2
+    expected = f"expected the number of a page in the VMO, from 0, found {index!r}"
+    assert expected in capsys.readouterr().err
