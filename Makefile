@@ -70,7 +70,7 @@ datasets: $(READY) ## Write the datasets that are scenarios
 	$(BIN)/python tests/support/make_datasets.py
 
 pictures: $(READY) chromium ## Take the README's pictures anew
-	PYTHONPATH=tests $(BIN)/python tests/support/take_pictures.py
+	MAGMEM_PICTURES=$(CURDIR)/docs/pictures $(BIN)/pytest -m browser tests/browser/test_gallery.py
 
 site: $(READY) ## Render the course as web pages into site/
 	@$(BIN)/python docs/site/make_site.py

@@ -39,6 +39,7 @@ def draw(picture: PagePicture, *, title: str, dark: bool) -> Still:
     width = across + 1.5 + 3.2 * columns
     rows_height = sum(heights)
     head = 1.0 + max((len(_short(name)) for _, name in picture.processes), default=0) * 0.36
+    head += 0.8 if title else 0.0  # a line of its own: a long title ends above the columns' names
     inch = 9.6 / (SQUARES + 12)
     size = (max(width * inch, 6.0), (rows_height + head + 2.2) * inch)
     figure = Still(figsize=size, dpi=150, facecolor=theme.ground)
