@@ -161,6 +161,19 @@ class Attribution:
         row, owner, first, last = self._held(low < high)
         return row, owner, cover(begin, end, first), cover(begin, end, last)
 
+    @cached_property
+    def held_pairs(self) -> tuple[Ints, Ints]:
+        """VMO and process of each distinct pair of which one has a handle to the other, sorted."""
+        handles = self.view.snap.handles
+        known = np.flatnonzero(handles["vmo"].notna().to_numpy())
+        holder = self.population.rows(handles["process_koid"].to_numpy()[known])
+        count = max(1, len(self.population))
+        key = integers(handles["vmo"])[known] * count + holder
+        key.sort()
+        key = key[starts_of(key)]
+        vmo = key // count
+        return vmo, key - vmo * count
+
     def held_ranges(self) -> tuple[Ints, Ints]:
         """Ranges of the axis that the handle of some process shows, mapped or not."""
         _, _, begin, end = self._held(np.ones(self.vmos, bool))
@@ -250,14 +263,9 @@ class Attribution:
     def _held(self, wanted: Bools) -> tuple[Ints, Ints, Ints, Ints]:
         """What handles to wanted VMOs, and to clones, show: process, owner, range on the axis."""
         view = self.view
-        handles = view.snap.handles
-        vmo = integers(handles["vmo"])
-        useful = handles["vmo"].notna().to_numpy() & self.chains.or_above(wanted)[vmo]
-        holder = self.population.rows(handles["process_koid"].to_numpy()[useful])
-        key = np.sort(vmo[useful] * max(1, len(self.population)) + holder)
-        key = key[starts_of(key)]
-        vmo = key // max(1, len(self.population))
-        row = key - vmo * max(1, len(self.population))
+        vmo, row = self.held_pairs
+        useful = self.chains.or_above(wanted)[vmo]
+        vmo, row = vmo[useful], row[useful]
         whole = view.size_pages[vmo]
         nothing = np.zeros_like(whole)
         seen = see_through(view, self.chains, vmo, nothing, whole)

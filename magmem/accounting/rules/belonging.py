@@ -105,14 +105,8 @@ def _mapped(attribution: Attribution) -> Pairs:
 
 def held_only(attribution: Attribution) -> Pairs:
     """VMOs and the processes that have a handle to them, but no mapping of them."""
-    return kept_with(attribution, "_held_pairs", lambda: _held_only(attribution))
-
-
-def _held_only(attribution: Attribution) -> Pairs:
-    handles = attribution.view.snap.handles
-    rows = np.flatnonzero(handles["vmo"].notna().to_numpy())
-    holder = attribution.population.rows(handles["process_koid"].to_numpy()[rows])
-    return distinct(integers(handles["vmo"])[rows], holder).but(mapped(attribution))
+    held = Pairs(*attribution.held_pairs)
+    return kept_with(attribution, "_held_only", lambda: held.but(mapped(attribution)))
 
 
 def committed_bytes(attribution: Attribution, rule: str) -> Ints:
