@@ -78,3 +78,25 @@ def test_links_lead_somewhere(path: Path) -> None:
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
                 assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_chapter_leads_to_the_glossary(path: Path) -> None:
+    """The last cell of a chapter tells where its words are explained."""
+    assert cells(path)[-1].source.endswith("Words: [glossary](../docs/glossary.md).")
+
+
+def test_glossary_names_chapters_that_use_the_word() -> None:
+    """Words stand in order, once each, each with a chapter whose text has it."""
+    rows = re.findall(
+        r"^\| `?([^|`]+)`? \| [^|]+ \| \[(\d\d)\]\(\.\./notebooks/([^)]+)\) \|$",
+        (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    words = [word.lower() for word, _, _ in rows]
+    assert len(words) > 50
+    assert words == sorted(set(words))
+    for word, chapter, file in rows:
+        assert file.startswith(chapter)
+        prose = [c.source for c in cells(ROOT / "notebooks" / file) if c.cell_type == "markdown"]
+        assert word.lower() in "\n".join(prose).lower(), (word, file)
