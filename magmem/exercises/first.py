@@ -28,10 +28,11 @@ def biggest_by_pss(dice: Dice) -> Draft:
     for process in processes[:4]:
         share(process, [], dice.between(1, 60), "own")
     share(processes[4], [], dice.between(400, 800), "own")
-    rows = magmem.ps(m).df.set_index("koid")
+    ps = magmem.ps(m)
+    rows = ps.df.set_index("koid")
     largest = max(processes, key=lambda process: rows["pss_bytes"][process.koid])
     return Draft(
-        f"`ps` prints:\n{listing(magmem.ps(m))}\n**Which process uses the most memory by PSS?**",
+        f"`ps` prints:\n{listing(ps)}\n**Which process uses the most memory by PSS?**",
         Pick(
             (largest.name, str(largest.koid)),
             "its PSS is the largest, though others have more under SHARED.",
@@ -55,11 +56,12 @@ def all_processes(dice: Dice) -> Draft:
     m, processes, _ = _office(dice, "all-processes")
     for process in processes:
         share(process, [], dice.between(20, 400), "own")
-    rows = magmem.ps(m).df.query("kind == 'process'")
+    ps = magmem.ps(m, units="B")
+    rows = ps.df.query("kind == 'process'")
     pss, private, shared = (
         int(rows[f"{column}_bytes"].sum()) for column in ("pss", "private", "shared")
     )
-    lines = magmem.ps(m, units="B").text.splitlines()
+    lines = ps.text.splitlines()
     text = "\n".join(line for line in lines if not line.startswith("j:"))
     return Draft(
         f"`ps --units=B` prints, without the line of the job:\n{listing(text)}\n"
