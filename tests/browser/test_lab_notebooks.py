@@ -66,11 +66,11 @@ def figures(page: Page) -> list[tuple[float, float]]:
 def answers(page: Page, explorer: Locator) -> bool:
     """Whether some control, moved as a user moves it, changes the words of an explorer."""
     explorer.scroll_into_view_if_needed()
+    controls = explorer.locator(".noUi-handle, svg [role=button], [role=treeitem]")
+    controls.first.wait_for(state="attached")  # a large treemap draws after its cell has run
     before = explorer.inner_text()
     moves = [
-        (control, key)
-        for control in explorer.locator(".noUi-handle, svg [role=button], [role=treeitem]").all()
-        for key in ("ArrowRight", "ArrowLeft", "Enter")
+        (control, key) for control in controls.all() for key in ("ArrowRight", "ArrowLeft", "Enter")
     ]
     for control, key in moves[:30]:
         control.focus()
