@@ -20,7 +20,10 @@ LONGEST = 60
 _UNITS = {"": 1, "b": 1, "byte": 1, "page": PAGE_BYTES} | {
     unit: 1024**power for power, unit in enumerate("kmgtp", 1)
 }
-_SIZE = re.compile(r"([0-9][0-9,_ ]*)(?:\.([0-9]+))?(?: */ *([0-9]+))? *([a-z]*)")
+# Separators only between thousands: a comma for decimals must not make 12,5k ten times as much.
+_SIZE = re.compile(
+    r"([0-9]{1,3}(?:[,_ ][0-9]{3})+|[0-9]+)(?:\.([0-9]+))?(?: */ *([0-9]+))? *([a-z]*)"
+)
 
 
 class AnswerError(MagmemError):

@@ -46,7 +46,7 @@ class _Answer:
     exercise: str
     student: str
     value: object
-    is_literal: bool
+    is_literal: bool | None  # None: nothing that can be read checks it
 
 
 def grade(folder: str | PathLike[str]) -> Listing:
@@ -99,6 +99,11 @@ def _mark(answer: _Answer) -> tuple[str, str]:
         exercise = make(answer.exercise, answer.student)
     except (MagmemError, ValueError) as error:
         return "unreadable", str(error)
+    if answer.is_literal is None:
+        return (
+            "unreadable",
+            "no check of an answer found; is the cell Python (a size needs quotes)?",
+        )
     if not answer.is_literal:
         return "by hand", "the answer is no literal; run the notebook to see it"
     verdict = check(exercise, answer.value)
@@ -111,6 +116,7 @@ def _mark(answer: _Answer) -> tuple[str, str]:
 def _answers(notebook: _Notebook) -> Iterator[_Answer]:
     """Every answer, by the names that the cells give, in order."""
     made: dict[str, tuple[str, str]] = {}
+    checked: set[str] = set()
     texts: dict[str, str] = {}
     values: dict[str, ast.expr] = {}
     for cell in notebook.cells:
@@ -124,15 +130,21 @@ def _answers(notebook: _Notebook) -> Iterator[_Answer]:
                 if asked:
                     words = [_text_of(word, texts) for word in asked[:2]]
                     if len(words) == 2 and all(words):
-                        made[name] = (str(words[0]), str(words[1]))
+                        key = (str(words[0]), str(words[1]))
+                        if made.get(name, key) != key:
+                            if name not in checked:
+                                yield _Answer(*made[name], None, None)
+                            checked.discard(name)
+                        made[name] = key
                 elif isinstance(value, ast.Constant) and isinstance(value.value, str):
                     texts[name] = value.value
                 values[name] = value
             asked = _call(getattr(node, "value", None), "check")
-            if asked and len(asked) == 2 and isinstance(asked[0], ast.Name):
-                key = made.get(asked[0].id)
-                if key:
-                    yield _Answer(*key, *_literal(asked[1], values))
+            if len(asked) == 2 and isinstance(asked[0], ast.Name) and asked[0].id in made:
+                checked.add(asked[0].id)
+                yield _Answer(*made[asked[0].id], *_literal(asked[1], values))
+    # A cell that is no Python (``answer = 12k``) must not make its exercise disappear.
+    yield from (_Answer(*made[name], None, None) for name in made if name not in checked)
 
 
 def _statements(source: str) -> list[ast.stmt]:

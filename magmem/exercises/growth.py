@@ -110,7 +110,7 @@ def largest_hidden_tile(dice: Dice) -> Draft:
                 Mistake(vmos[3], "It is hidden, but there is a larger one."),
                 Mistake(vmos[4], "Its size is large, but has it any pages?"),
             ),
-            "Hidden memory has tiles of its own, with dots. Which of them is the largest?",
+            "Hidden memory is drawn apart, with dots. Which of its rectangles is the largest?",
             "the name of a VMO",
         ),
         {"machine": m},

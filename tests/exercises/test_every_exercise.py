@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import magmem
 from magmem import exercises
+from magmem.exercises.cast import PROCESSES, VMOS
 from magmem.exercises.dice import Dice, plain_name
 from magmem.exercises.exercise import Exercise
 from magmem.exercises.keys import Amount, Built, Pick
@@ -103,6 +105,17 @@ SLOWER = {
     *("leaking-process", "leak-rate"),
 }
 """They print listings or keep snapshots, which takes longer."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_said_names_no_answer_of_any_student(name: str) -> None:
+    """No hint holds, as a plain word, a name that is the answer for some student."""
+    keys = [exercises.make(name, f"student {number}")._key for number in range(100)]
+    picks = [key for key in keys if isinstance(key, Pick)]
+    right = {word for key in picks for word in key.right} & {*PROCESSES, *VMOS}
+    for key in picks:
+        said = " ".join([key.hint, *(mistake.says for mistake in key.mistakes)])
+        assert not right & set(re.findall(r"[\w-]+", said))
 
 
 @pytest.mark.parametrize("name", NAMES)

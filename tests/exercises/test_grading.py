@@ -45,6 +45,8 @@ def answer(value: str) -> str:
         ("None", "blank"),
         ("''", "blank"),
         ("'many'", "unreadable"),
+        ("220k", "unreadable"),
+        ("'22,0k'", "unreadable"),
         ("make_machine()", "by hand"),
         ("__import__('os').system('touch ran')", "by hand"),
     ],
@@ -54,6 +56,19 @@ def test_each_answer_gets_its_mark(tmp_path: Path, value: str, mark: str) -> Non
     hand_in(tmp_path, "ada.ipynb", MAKE, answer(value))
     assert marks(tmp_path) == [("Ada", "freed-by-exit", mark)]
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_name_used_again_loses_no_exercise(tmp_path: Path) -> None:
+    """An exercise whose cell is no Python has a row, also when its name is given to the next."""
+    again = 'one = exercises.make("resident", "Ada")'
+    hand_in(tmp_path, "ada.ipynb", MAKE, answer("220k"), again, answer("None"))
+    hand_in(tmp_path, "bob.ipynb", MAKE, answer("'220k'"), again, answer("12k"))
+    assert [(name, mark) for _, name, mark in marks(tmp_path)] == [
+        ("freed-by-exit", "unreadable"),
+        ("resident", "blank"),
+        ("freed-by-exit", "right"),
+        ("resident", "unreadable"),
+    ]
 
 
 def test_a_name_may_stand_in_a_variable(tmp_path: Path) -> None:
