@@ -48,7 +48,7 @@ def test_tree_is_what_vmaps_prints(guide: Snapshot) -> None:
     assert [node.depth for node in tree] == listed["depth"].tolist()
     for node, resident in zip(tree, listed["resident_bytes"], strict=True):
         if node.kind == "mapping":
-            assert spaces.committed_bytes(node) == resident
+            assert node.committed_bytes == resident
         assert all(tree[at].parent == node.at for at in node.children)
 
 

@@ -131,7 +131,7 @@ class AddressSpaceExplorer(Explorer):
             node = self._at(self.zoom, "vmar")
             below = [other for other in self._below(node) if other.kind == "mapping"]
             mapped = sum(other.size_bytes for other in below)
-            committed = sum(self.spaces.committed_bytes(other) for other in below)
+            committed = sum(other.committed_bytes for other in below)
             count = f"{len(below):,} mapping{'s' * (len(below) != 1)}"
             return (
                 f"VMAR '{node.name}' of {self._who()} spans {format_size(node.size_bytes)}: "
@@ -139,7 +139,7 @@ class AddressSpaceExplorer(Explorer):
             )
         node = self._at(self.selected, "mapping")
         label, _ = self.spaces.vmo(node.vmo)
-        committed = self.spaces.committed_bytes(node)
+        committed = node.committed_bytes
         counts: dict[tuple[int, str], int] = {}
         for use in self.spaces.uses(node.vmo):
             counts[use.koid, use.process] = counts.get((use.koid, use.process), 0) + 1
@@ -161,7 +161,7 @@ class AddressSpaceExplorer(Explorer):
         for at in node.children[self.first : self.first + MOST_CHILDREN]:
             child = self.tree()[at]
             size = format_size(child.size_bytes)
-            committed = format_size(sum(map(self.spaces.committed_bytes, self._below(child))))
+            committed = format_size(sum(node.committed_bytes for node in self._below(child)))
             mark = "*" if at == self.selected else " "
             lines.append(
                 f"{mark}{child.base:#018x} {child.kind:<7} {child.perms or '---'} {size:>8} "

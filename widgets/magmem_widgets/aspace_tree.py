@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from magmem.accounting.kernel import view_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.tools.address_space import nodes
 
@@ -25,7 +26,7 @@ Runs = list[tuple[int, int]]
 
 @dataclass
 class Node:
-    """One VMAR or mapping; `vmo` is its row in vmos, -1 for a VMAR."""
+    """One VMAR or mapping; `vmo` is its row in vmos, -1 for a VMAR, which has 0 committed bytes."""
 
     at: int
     kind: str
@@ -36,6 +37,7 @@ class Node:
     perms: str
     vmo: int
     offset_pages: int
+    committed_bytes: int
     parent: int = -1
     children: list[int] = field(default_factory=list)
 
@@ -94,7 +96,7 @@ class Spaces:
         vmo = table["vmo"].to_numpy()
         pairs = np.unique(np.stack((vmo, self._space))[:, vmo >= 0], axis=1)
         self.sharers = np.bincount(pairs[0], minlength=len(snap.vmos)).tolist()
-        self._pages_of = snap.pages["vmo"].to_numpy()
+        self._runs = view_of(snap).runs
 
     def tree(self, koid: int) -> list[Node]:
         """The nodes of one address space, in pre-order; the first is the root VMAR."""
@@ -116,12 +118,19 @@ class Spaces:
             part[name].tolist()
             for name in ("kind", "depth", "base", "size_bytes", "name", "perms", "vmo")
         ]
-        offsets = part["vmo_offset_bytes"].fillna(0).astype(int).tolist()
-        for at, (kind, depth, base, size, name, perms, vmo, offset) in enumerate(
-            zip(*fields, offsets, strict=True)
-        ):
+        vmo, offset, size = (
+            part[name].fillna(0).to_numpy(np.int64)
+            for name in ("vmo", "vmo_offset_bytes", "size_bytes")
+        )
+        offset //= PAGE_BYTES
+        pages = self._runs.count(np.maximum(vmo, 0), offset, offset - (-size // PAGE_BYTES))
+        owned = np.where(vmo < 0, 0, pages * PAGE_BYTES).tolist()
+        for at, values in enumerate(zip(*fields, offset.tolist(), owned, strict=True)):
+            kind, depth, base, size_bytes, name, perms, row_of_vmo, first, committed = values
             text, rights = ("" if not isinstance(word, str) else word for word in (name, perms))
-            node = Node(at, kind, depth, base, size, text, rights, vmo, offset // PAGE_BYTES)
+            node = Node(
+                at, kind, depth, base, size_bytes, text, rights, row_of_vmo, first, committed
+            )
             while above and above[-1].depth >= depth:
                 above.pop()
             if above:
@@ -133,10 +142,8 @@ class Spaces:
 
     def owned(self, vmo: int) -> Runs:
         """Runs (first page, end) that a VMO owns."""
-        start, end = np.searchsorted(self._pages_of, [vmo, vmo + 1])
-        part = self.snap.pages.iloc[start:end]
-        first, count = part["first_page"].tolist(), part["page_count"].tolist()
-        return [(a, a + n) for a, n in zip(first, count, strict=True)]
+        own = slice(self._runs.start[vmo], self._runs.start[vmo + 1])
+        return list(zip(self._runs.first[own].tolist(), self._runs.end[own].tolist(), strict=True))
 
     def committed(self, node: Node) -> Runs:
         """Runs (first page, end) of a mapping that its VMO owns."""
@@ -146,10 +153,6 @@ class Spaces:
             for a, b in (self.owned(node.vmo) if node.vmo >= 0 else [])
             if a < high and b > low
         ]
-
-    def committed_bytes(self, node: Node) -> int:
-        """Committed bytes of a mapping."""
-        return sum(b - a for a, b in self.committed(node)) * PAGE_BYTES
 
     def uses(self, vmo: int) -> list[Use]:
         """Every mapping of a VMO, by address space and address."""

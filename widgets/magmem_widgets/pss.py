@@ -7,6 +7,7 @@ really is. The numbers come from `magmem.account` on a snapshot of just this mac
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -14,7 +15,7 @@ import traitlets
 from ipywidgets import Dropdown, HBox, IntSlider, ToggleButtons, Widget
 
 import magmem
-from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot import PAGE_BYTES, TABLES, Snapshot
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Scene
 
@@ -90,40 +91,20 @@ class PssExplorer(Explorer):
         """The machine of this state: every page committed, each mapping one page long."""
         together = self.vmos == LAYOUTS[1]
         pairs = sorted((process, page) for page, process in self._mappings())
-        names = [chr(ord("A") + number) for number in range(self.processes)]
-        vmos = 1 if together else self.pages
-        koids = [10 + number for number in range(self.processes)]
+        regions = {
+            "aspace": [process for process, _ in pairs],
+            "depth": [1] * len(pairs),
+            "kind": ["mapping"] * len(pairs),
+            "vmo": [0 if together else page for _, page in pairs],
+            "vmo_offset_bytes": [page * PAGE_BYTES * together for _, page in pairs],
+            "size_bytes": [PAGE_BYTES] * len(pairs),
+        }
         facets = ("jobs", "processes", "mappings", "kernel mappings", "vmos", "pages", "handles")
         return Snapshot.of(
             {
-                "tasks": {
-                    "koid": [1, *koids],
-                    "kind": ["job"] + ["process"] * self.processes,
-                    "parent_koid": [None] + [1] * self.processes,
-                    "name": ["root", *names],
-                    "state": [None] + ["running"] * self.processes,
-                },
-                "aspaces": {"kind": ["user"] * self.processes, "process_koid": koids},
-                "vmos": {
-                    "id": [f"v{row}" for row in range(vmos)],
-                    "koid": [100 + row for row in range(vmos)],
-                    "kind": ["paged"] * vmos,
-                    "size_bytes": [(self.pages if together else 1) * PAGE_BYTES] * vmos,
-                    "pages_known": [True] * vmos,
-                },
-                "pages": {
-                    "vmo": list(range(vmos)),
-                    "first_page": [0] * vmos,
-                    "page_count": [self.pages if together else 1] * vmos,
-                },
-                "regions": {
-                    "aspace": [process for process, _ in pairs],
-                    "depth": [1] * len(pairs),
-                    "kind": ["mapping"] * len(pairs),
-                    "vmo": [0 if together else page for _, page in pairs],
-                    "vmo_offset_bytes": [page * PAGE_BYTES * together for _, page in pairs],
-                    "size_bytes": [PAGE_BYTES] * len(pairs),
-                },
+                **_processes(self.processes),
+                **(_memory(1, self.pages) if together else _memory(self.pages, 1)),
+                "regions": regions,
             },
             root_job_koid=1,
             coverage=dict.fromkeys(facets, "complete"),
@@ -244,3 +225,33 @@ class PssExplorer(Explorer):
                 scene.rect(x, bottom, 44, height, tint, tip=tip)
             scene.text(x + 22, top + tall + 18, words, anchor="middle")
             scene.text(x + 22, top + tall + 36, f"{size:,}", anchor="middle", bold=True)
+
+
+# Tables are the larger part of a move's time, and only mappings change with every click.
+@cache
+def _processes(count: int) -> dict[str, pd.DataFrame]:
+    """The tables of so many running processes A, B, C … under one job."""
+    koids = [10 + number for number in range(count)]
+    tasks = {
+        "koid": [1, *koids],
+        "kind": ["job"] + ["process"] * count,
+        "parent_koid": [None] + [1] * count,
+        "name": ["root", *(chr(ord("A") + number) for number in range(count))],
+        "state": [None] + ["running"] * count,
+    }
+    aspaces = {"kind": ["user"] * count, "process_koid": koids}
+    return {"tasks": TABLES["tasks"].frame(tasks), "aspaces": TABLES["aspaces"].frame(aspaces)}
+
+
+@cache
+def _memory(vmos: int, pages: int) -> dict[str, pd.DataFrame]:
+    """The tables of so many VMOs, all of whose pages are committed."""
+    rows = {
+        "id": [f"v{row}" for row in range(vmos)],
+        "koid": [100 + row for row in range(vmos)],
+        "kind": ["paged"] * vmos,
+        "size_bytes": [pages * PAGE_BYTES] * vmos,
+        "pages_known": [True] * vmos,
+    }
+    runs = {"vmo": list(range(vmos)), "first_page": [0] * vmos, "page_count": [pages] * vmos}
+    return {"vmos": TABLES["vmos"].frame(rows), "pages": TABLES["pages"].frame(runs)}
