@@ -52,7 +52,12 @@ class PssExplorer(Explorer):
     vmos = traitlets.Enum(LAYOUTS, LAYOUTS[0])
     rule = traitlets.Enum(RULES, RULES[0])
 
-    _numbers: tuple[object, pd.DataFrame] = (None, pd.DataFrame())
+    _MOST_KEPT = 500
+
+    def __init__(self, **traits: Any) -> None:
+        # A slider that is moved back and forth meets the same states again and again.
+        self._kept: dict[tuple[object, ...], pd.DataFrame] = {}
+        super().__init__(**traits)
 
     @traitlets.validate("shared")
     def _valid_shared(self, proposal: dict[str, Any]) -> frozenset[tuple[int, int]]:
@@ -113,9 +118,11 @@ class PssExplorer(Explorer):
     def numbers(self) -> pd.DataFrame:
         """What the rule says: name and ``private_bytes``, ``shared_bytes``, ``pss_bytes``."""
         state = (self.pages, self.processes, self.shared, self.vmos, self.rule)
-        if state != self._numbers[0]:
-            self._numbers = (state, magmem.account(self.snapshot(), self.rule).df)
-        return self._numbers[1]
+        if state not in self._kept:
+            if len(self._kept) >= self._MOST_KEPT:
+                self._kept.clear()
+            self._kept[state] = magmem.account(self.snapshot(), self.rule).df
+        return self._kept[state]
 
     def scene(self) -> Scene:
         """The numbers of each process, the grid, and the sum at the right."""
