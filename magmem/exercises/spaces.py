@@ -110,8 +110,9 @@ def rows_are_not_vmos(dice: Dice) -> Draft:
     m = machine(dice, "rows-are-not-vmos")
     (owner,) = running(m, [process])
     once = rows = 0
-    for name in names:
-        pages, mappings = dice.between(2, 200), dice.between(0, 2)
+    for place, name in enumerate(names):
+        # The first is mapped, so that some VMO has more than one row.
+        pages, mappings = dice.between(2, 200), dice.between(place == 0, 2)
         handle = committed(owner, pages, name)
         for _ in range(mappings):
             owner.map(handle, perms="r")
