@@ -81,8 +81,11 @@ def test_explorer(page: Page, lab: Lab, name: str) -> None:
 def test_chapter(page: Page, lab: Lab, chapter: str) -> None:
     """The largest picture of a chapter, as it is stored."""
     open_notebook(page, lab, f"{chapter}.ipynb")
-    pictures = page.locator(".jp-OutputArea-output img").all()
-    keep(max(pictures, key=area).screenshot(), chapter)
+    pictures = page.locator(".jp-OutputArea-output img")
+    stored = (ROOT / "notebooks" / f"{chapter}.ipynb").read_text(encoding="utf-8")
+    # JupyterLab fills a long notebook bit by bit.
+    pictures.nth(stored.count('"image/png": ') - 1).wait_for(state="attached")
+    keep(max(pictures.all(), key=area).screenshot(), chapter)
 
 
 def area(picture: Locator) -> float:
