@@ -17,7 +17,7 @@ from magmem.exercises.answers import AnswerError, is_blank, plain_words, size_of
 from magmem.sim import Machine
 from magmem.sizes import format_size
 
-__all__ = ["Amount", "Built", "Key", "Mistake", "Pick", "Verdict"]
+__all__ = ["Amount", "Built", "Key", "Mistake", "Pick", "Verdict", "in_words"]
 
 BLANK = "replace None by your answer, in quotation marks if it has letters"
 
@@ -60,6 +60,14 @@ class Key(Protocol):
         """Typical wrong answers."""
 
     @property
+    def because(self) -> str:
+        """Why the right answer is right."""
+
+    @property
+    def solution(self) -> str:
+        """The right answer for a teacher's sheet."""
+
+    @property
     def forms(self) -> tuple[object, ...]:
         """The right answer in the forms a student may write it."""
 
@@ -90,6 +98,11 @@ class Amount:
     because: str
     mistakes: tuple[Mistake, ...]
     hint: str
+
+    @property
+    def solution(self) -> str:
+        """As the tools print it, and the exact bytes."""
+        return in_words(self.right)
 
     @property
     def forms(self) -> tuple[object, ...]:
@@ -145,6 +158,11 @@ class Pick:
     options: tuple[str, ...] = ()
 
     @property
+    def solution(self) -> str:
+        """Every way to write it."""
+        return " or ".join(self.right)
+
+    @property
     def forms(self) -> tuple[object, ...]:
         """Each way to write it, and the first one carelessly."""
         return *self.right, f"  `{self.right[0].upper()}` "
@@ -181,14 +199,17 @@ class Built:
     test : callable
         What a machine still lacks, in words; empty if nothing.
     because : str
+    solution : str
+        One that is right, in words.
     example : callable
-        Builds one that is right.
+        Builds it.
     wrong : mapping of str to callable
         What is lacking (a part of what is said) to a machine that lacks it.
     """
 
     test: Callable[[Machine], str]
     because: str
+    solution: str
     example: Callable[[], Machine]
     wrong: Mapping[str, Callable[[], Machine]]
     mistakes: tuple[Mistake, ...] = ()
@@ -213,6 +234,14 @@ class Built:
         except MagmemError as error:
             return Verdict(None, f"the machine cannot be asked: {error}")
         return Verdict(False, lacks) if lacks else Verdict(True, self.because)
+
+
+def in_words(answer: Fraction | int | str) -> str:
+    """A size as the tools print it, with its exact bytes; a word as it is."""
+    if isinstance(answer, str):
+        return answer.replace("|", ", ")
+    exact = f"{int(answer):,}" if Fraction(answer).denominator == 1 else str(answer)
+    return f"{format_size(round(answer))} ({exact} bytes)"
 
 
 def _words(mistake: Mistake) -> list[str]:

@@ -174,6 +174,7 @@ def build_twice(dice: Dice) -> Draft:
         Built(
             test,
             "each page stands under PRIVATE as often as it is mapped.",
+            f"{name} maps one committed VMO of {size(pages)} twice, and runs",
             build,
             {
                 "not twice the use": lambda: build(times=1),

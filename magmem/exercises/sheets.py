@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 
 from magmem.exercises.exercise import Exercise
-from magmem.exercises.keys import Amount, Built, Pick
+from magmem.exercises.keys import in_words
 from magmem.exercises.registry import describe, make, names
-from magmem.sizes import format_size
 
 __all__ = ["preview", "solution", "solutions"]
 
@@ -16,10 +14,8 @@ __all__ = ["preview", "solution", "solutions"]
 def solution(exercise: Exercise) -> str:
     """The right answer, its reason, and what is said to each mistake; Markdown."""
     key = exercise._key
-    lines = [f"Answer: **{_right(exercise)}**"]
-    if isinstance(key, (Amount, Pick, Built)):
-        lines[0] += f", because: {key.because}"
-    lines += [f"- `{_shown(mistake.answer)}`: {mistake.says}" for mistake in key.mistakes]
+    lines = [f"Answer: **{key.solution}**, because: {key.because}"]
+    lines += [f"- `{in_words(mistake.answer)}`: {mistake.says}" for mistake in key.mistakes]
     return "\n".join(lines)
 
 
@@ -53,19 +49,3 @@ def solutions(students: str | Iterable[str], which: Iterable[str] | None = None)
 
 def _sheet(student: str, chosen: list[str]) -> str:
     return "\n".join(preview(name, student, with_solution=True) for name in chosen)
-
-
-def _right(exercise: Exercise) -> str:
-    key = exercise._key
-    if isinstance(key, Amount):
-        return _shown(key.right)
-    if isinstance(key, Pick):
-        return " or ".join(key.right)
-    return "a machine such as the one this builds: two mappings of one VMO"
-
-
-def _shown(answer: object) -> str:
-    if isinstance(answer, (int, Fraction)):
-        exact = f"{int(answer):,}" if Fraction(answer).denominator == 1 else str(answer)
-        return f"{format_size(round(answer))} ({exact} bytes)"
-    return str(answer).replace("|", ", ")
