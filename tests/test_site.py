@@ -44,6 +44,13 @@ def test_links_between_pages_lead_somewhere(pages: dict[str, str]) -> None:
         assert not any(target.endswith(".ipynb") for target in targets), name
 
 
+def test_titles_are_plain(pages: dict[str, str]) -> None:
+    """In the window's title and in the links to the chapters before and after: no Markdown."""
+    for name, text in pages.items():
+        for title in re.findall(r"<title>(.*?)</title>|rel=\"(?:prev|next)\"[^>]*>(.*?)</a>", text):
+            assert "`" not in "".join(title), name
+
+
 def test_every_stored_picture_is_shown(pages: dict[str, str]) -> None:
     """As many pictures as the notebook stores, explorers' still forms among them."""
     for path in NOTEBOOKS:

@@ -39,6 +39,11 @@ class Page:
     question: str
     notebook: nbformat.NotebookNode
 
+    @property
+    def plain_title(self) -> str:
+        """The title without Markdown's marks."""
+        return self.title.replace("`", "")
+
 
 def chapter(path: Path) -> Page:
     """The page of a notebook; its first cell has the title and, in bold, the question."""
@@ -106,7 +111,7 @@ def render(page: Page, before: Page | None, after: Page | None, pages: set[str])
     for cell in page.notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, pages)
-    page.notebook.metadata["title"] = page.title
+    page.notebook.metadata["title"] = page.plain_title
     resources: dict[str, Any] = {
         "page": page.page,
         "before": before,
