@@ -40,7 +40,8 @@ class Move:
 
 
 EXPLORERS = {
-    "PssExplorer": Move("PssExplorer()"),
+    # What it has computed it keeps; a slider has few states, and each move here is a new one.
+    "PssExplorer": Move("type('Anew', (PssExplorer,), {'_MOST_KEPT': 0})()"),
     "AddressSpaceExplorer": Move("AddressSpaceExplorer(magmem.read_capture('linux-lab'))"),
     "DiffExplorer": Move(
         "DiffExplorer(*(magmem.scenarios.make('slow_leak').at_step(s) for s in (100, 300)), "
