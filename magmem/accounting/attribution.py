@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
-from magmem.accounting.kernel import KernelView, integers, kept_with, view_of
+from magmem.accounting.kernel import KernelView, kept_with, view_of
 from magmem.accounting.population import Population
 from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.runs import Ints, blocks, group_blocks, starts_of
 from magmem.accounting.sharing import cover, disjoint, share
 from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot.columns import integers, is_known
 
 __all__ = ["STAGES", "Attribution", "Hidden", "attribution_of"]
 
@@ -165,7 +166,7 @@ class Attribution:
     def held_pairs(self) -> tuple[Ints, Ints]:
         """VMO and process of each distinct pair of which one has a handle to the other, sorted."""
         handles = self.view.snap.handles
-        known = np.flatnonzero(handles["vmo"].notna().to_numpy())
+        known = np.flatnonzero(is_known(handles["vmo"]))
         holder = self.population.rows(handles["process_koid"].to_numpy()[known])
         count = max(1, len(self.population))
         key = integers(handles["vmo"])[known] * count + holder

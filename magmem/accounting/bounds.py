@@ -19,12 +19,13 @@ import numpy.typing as npt
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.byvmo import whole_pages
-from magmem.accounting.kernel import MAX_SHARE_ASPACES, integers
+from magmem.accounting.kernel import MAX_SHARE_ASPACES
 from magmem.accounting.knowledge import STAGES_NEED, lacks
 from magmem.accounting.physical import Physical
 from magmem.accounting.printed import printed_slack
 from magmem.accounting.runs import Ints, order_by, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot.columns import integers, is_choice, is_known
 
 __all__ = ["Bounds", "bounds_of"]
 
@@ -112,13 +113,13 @@ class _Certain:
         vmos, view = self.snap.vmos, self.attribution.view
         size = integers(vmos["size_bytes"])
         slack = printed_slack(self.snap, "vmos", size)
-        known_size = vmos["size_bytes"].notna().to_numpy()
+        known_size = is_known(vmos["size_bytes"])
         self.most_pages: Ints = np.where(known_size, whole_pages(size + slack), UNKNOWN)
         told = integers(vmos["reported_committed_bytes"])
         slack = printed_slack(self.snap, "vmos", told)
-        reported = vmos["reported_committed_bytes"].notna().to_numpy()
+        reported = is_known(vmos["reported_committed_bytes"])
         counted = vmos["pages_known"].to_numpy()
-        physical = (vmos["kind"] == "physical").fillna(False).to_numpy(dtype=bool)
+        physical = is_choice(vmos["kind"], "physical")
         owned = view.runs.owner_pages
         least = -(-np.maximum(told - slack, 0) // PAGE_BYTES)
         most = np.where(reported, (told + slack) // PAGE_BYTES, self.most_pages)
@@ -126,7 +127,7 @@ class _Certain:
         self.most: Ints = np.where(counted, owned, most)
         self.least[physical] = self.most[physical] = 0
         clone = vmos["is_clone"]
-        parent_known = vmos["parent"].notna().to_numpy()
+        parent_known = is_known(vmos["parent"])
         # Whether everything above a VMO is in the capture.
         whole = parent_known | (clone.notna() & ~clone.fillna(True)).to_numpy(dtype=bool)
         self.whole_chain: Bools = ~self.attribution.chains.or_above(~whole)
@@ -150,7 +151,7 @@ class _Certain:
             # Above 64 the share count is an estimate; there are never more than mappings.
             exact = (share > 0) & (share <= MAX_SHARE_ASPACES)
             own = np.where(exact, np.minimum(share, mappings), mappings)
-            told = vmos["reported_num_mappings"].notna().to_numpy()
+            told = is_known(vmos["reported_num_mappings"])
             children = vmos["reported_num_children"]
             listed = np.bincount(parent[parent >= 0], minlength=len(vmos))
             complete = told & (children == listed).fillna(False).to_numpy(dtype=bool)
@@ -191,7 +192,7 @@ class _Certain:
         self._ranges(first, ranged[region], begin, end)
         resident = integers(table["reported_resident_bytes"])[region]
         slack = printed_slack(snap, "regions", resident)
-        tells = table["reported_resident_bytes"].notna().to_numpy()[region]
+        tells = is_known(table["reported_resident_bytes"])[region]
         surely = np.where(tells, -(-np.maximum(resident - slack, 0) // PAGE_BYTES), 0)
         counted = snap.vmos["pages_known"].to_numpy()[vmo] & ranged[region]
         surely = np.maximum(surely, np.where(counted, view.mapping_pages[order], 0))

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.kernel import KernelView, integers
+from magmem.accounting.kernel import KernelView
 from magmem.accounting.runs import Ints, RunIndex
 from magmem.snapshot import PAGE_BYTES
+from magmem.snapshot.columns import integers, is_known
 
 __all__ = ["Chains", "Seen", "see_through"]
 
@@ -50,9 +51,9 @@ class Chains:
 
     def __init__(self, view: KernelView) -> None:
         vmos = view.snap.vmos
-        self.parent: Ints = np.where(
-            vmos["parent"].notna().to_numpy(), integers(vmos["parent"]), -1
-        ).astype(np.int64)
+        self.parent: Ints = np.where(is_known(vmos["parent"]), integers(vmos["parent"]), -1).astype(
+            np.int64
+        )
         self.offset_pages: Ints = integers(vmos["parent_offset_bytes"]) // PAGE_BYTES
 
     def or_above(self, flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

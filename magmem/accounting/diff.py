@@ -24,6 +24,7 @@ from magmem.accounting.ledger import ledger
 from magmem.accounting.physical import Physical
 from magmem.accounting.report import Report
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import is_choice
 from magmem.snapshot.source import Source, snapshot_of
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _vmos(snap: Snapshot) -> list[_Item]:
     vmos = snap.vmos
     own = snap.pages.groupby("vmo")["page_count"].sum().reindex(vmos.index, fill_value=0)
     size = (own * snap.page_bytes).where(vmos["pages_known"], vmos["reported_committed_bytes"])
-    paged = (vmos["kind"] != "physical").fillna(True).to_numpy(dtype=bool)
+    paged = ~is_choice(vmos["kind"], "physical")
     koids = vmos["koid"].astype(object).where(vmos["koid"].notna(), None)
     return [
         _Item(koid or None, name, _known(amount))

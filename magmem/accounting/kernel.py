@@ -15,19 +15,18 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from magmem.accounting.byvmo import PAGE_SHIFT, ByVmo, whole_pages
 from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, starts_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot.columns import integers, is_choice, is_known
 
 __all__ = [
     "MAX_PAGES",
     "MAX_SHARE_ASPACES",
     "KernelView",
     "ProcessSums",
-    "integers",
     "kept_with",
     "view_of",
 ]
@@ -72,13 +71,13 @@ class KernelView:
     def __init__(self, snap: Snapshot) -> None:
         self.snap = snap
         regions = snap.regions
-        mapped = regions["kind"].cat.codes.to_numpy() == 1
-        self.region: Ints = np.flatnonzero(mapped & regions["vmo"].notna().to_numpy())
+        mapped = is_choice(regions["kind"], "mapping")
+        self.region: Ints = np.flatnonzero(mapped & is_known(regions["vmo"]))
         self.vmo: Ints = self._column("vmo")
         self.aspace: Ints = self._column("aspace")
         self.offset_bytes: Ints = self._column("vmo_offset_bytes")
         self.size_bytes: Ints = self._column("size_bytes")
-        told = regions["map_seq"].notna().to_numpy()[self.region].all()
+        told = is_known(regions["map_seq"])[self.region].all()
         self.map_seq: Ints = (
             self._column("map_seq") if told else np.arange(len(self.region), dtype=np.int64)
         )
@@ -99,7 +98,7 @@ class KernelView:
         owner = pages["vmo"].to_numpy()
         first = pages["first_page"].to_numpy()
         count = pages["page_count"].to_numpy()
-        physical = self.snap.vmos["kind"].cat.codes.to_numpy() == 1
+        physical = is_choice(self.snap.vmos["kind"], "physical")
         if physical.any():
             ram = ~physical[owner]
             owner, first, count = owner[ram], first[ram], count[ram]
@@ -180,7 +179,7 @@ class KernelView:
     @cached_property
     def mapped_by_user(self) -> npt.NDArray[np.bool_]:
         """Per VMO: whether some process maps it (if not, it is hidden)."""
-        user = (self.snap.aspaces["kind"] == "user").to_numpy()
+        user = is_choice(self.snap.aspaces["kind"], "user")
         seen = np.zeros(len(self.snap.vmos), dtype=bool)
         seen[self.vmo[user[self.aspace]]] = True
         return seen
@@ -240,12 +239,3 @@ def kept_with(owner: object, name: str, make: Callable[[], T]) -> T:
     if known is None:
         known = owner.__dict__[name] = make()
     return known
-
-
-def integers(series: pd.Series[int]) -> Ints:
-    """A column as int64 with 0 where it is missing; not to be written to."""
-    if isinstance(series.dtype, np.dtype):
-        numbers: Ints = series.to_numpy(dtype=np.int64)
-        return numbers
-    values: Ints = series.to_numpy(dtype=np.int64, na_value=0)
-    return values

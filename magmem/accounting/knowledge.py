@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from magmem.errors import MissingData
 from magmem.snapshot import FACETS, Snapshot
+from magmem.snapshot.columns import is_choice, is_known
 
 if TYPE_CHECKING:
     from magmem.accounting.rules.charges import Rule
@@ -33,13 +34,13 @@ def lacks(snap: Snapshot, needs: Iterable[str]) -> tuple[str, ...]:
         if snap.coverage[facet] != "complete"
     ]
     if "pages" in needs and "pages" not in " ".join(missing):
-        paged = (snap.vmos["kind"] != "physical").fillna(True).to_numpy(dtype=bool)
-        unknown = int((paged & ~snap.vmos["pages_known"].to_numpy()).sum())
+        physical = is_choice(snap.vmos["kind"], "physical")
+        unknown = int((~physical & ~snap.vmos["pages_known"].to_numpy()).sum())
         if unknown:
             missing.append(f"page runs of {unknown} VMOs")
     if "vmos" in needs and snap.coverage["vmos"] == "complete":
-        clone = snap.vmos["is_clone"].fillna(False).to_numpy(dtype=bool)
-        orphans = int((clone & snap.vmos["parent"].isna().to_numpy()).sum())
+        clone = snap.vmos["is_clone"].array.to_numpy(dtype=bool, na_value=False)
+        orphans = int((clone & ~is_known(snap.vmos["parent"])).sum())
         if orphans:
             missing.append(f"parents of {orphans} clones")
     return tuple(missing)

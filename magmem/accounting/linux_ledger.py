@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from magmem.accounting.attribution import attribution_of
-from magmem.accounting.kernel import integers
 from magmem.accounting.report import grouped
 from magmem.accounting.rules import linux
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of
 
 __all__ = ["linux_ledger"]

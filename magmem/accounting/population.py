@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.kernel import integers
 from magmem.accounting.runs import Ints
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers, is_choice, is_known
 
 __all__ = ["Population"]
 
@@ -31,16 +31,16 @@ class Population:
     """
 
     def __init__(self, snap: Snapshot) -> None:
-        processes = snap.processes
-        self.koid: Ints = processes["koid"].to_numpy()
-        self.name: list[str] = processes["name"].fillna("").tolist()
-        state = processes["state"]
-        self.runs: npt.NDArray[np.bool_] = (state.isna() | (state == "running")).to_numpy()
+        tasks, owner = snap.tasks, snap.aspaces["process_koid"]
+        row = np.flatnonzero(is_choice(tasks["kind"], "process"))
+        self.koid: Ints = tasks["koid"].to_numpy()[row]
+        names = tasks["name"].array.take(row)
+        self.name: list[str] = np.where(names.isna(), "", names.to_numpy()).tolist()
+        state = tasks["state"]
+        self.runs: npt.NDArray[np.bool_] = (~is_known(state) | is_choice(state, "running"))[row]
         self._order = np.argsort(self.koid)
-        owner = snap.aspaces["process_koid"]
-        rows = self.rows(integers(owner))
-        self.of_aspace: Ints = np.where(owner.notna().to_numpy(), rows, -1)
-        self.is_kernel: npt.NDArray[np.bool_] = (snap.aspaces["kind"] == "kernel").to_numpy()
+        self.of_aspace: Ints = np.where(is_known(owner), self.rows(integers(owner)), -1)
+        self.is_kernel: npt.NDArray[np.bool_] = is_choice(snap.aspaces["kind"], "kernel")
 
     def __len__(self) -> int:
         return len(self.koid)

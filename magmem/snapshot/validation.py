@@ -1,19 +1,21 @@
 """The rules every snapshot keeps; the constructor enforces them.
 
-Checks run on whole columns (cost: a few passes over each table). The first broken rule raises
-`SnapshotError` with table, row and what was found.
+Checks run on whole columns (cost: a few passes over each table, and for a small table a few reads
+of its columns). The first broken rule raises `SnapshotError` with table, row and what was found.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from magmem.errors import SnapshotError
-from magmem.snapshot.schema import TABLES
+from magmem.snapshot.columns import integers, is_choice, is_known
+from magmem.snapshot.schema import TABLES, Table
 
 if TYPE_CHECKING:
     from magmem.snapshot.snapshot import Snapshot
@@ -23,105 +25,119 @@ __all__ = ["check"]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_COUNTED = ("bytes", "pages", "handles")
+"""Units of what cannot be negative."""
 
-def check(snap: Snapshot) -> None:
-    """Raise `SnapshotError` unless every table keeps its documented rules."""
-    for name in TABLES:
-        _columns(name, getattr(snap, name))
-    _tasks(snap)
+_JOB, _PROCESS, _THREAD = range(3)
+"""Codes of the kinds of tasks (`schema.TASKS`)."""
+
+
+def check(snap: Snapshot, columns_of: Iterable[str] = TABLES) -> None:
+    """Raise `SnapshotError` unless every table keeps its documented rules.
+
+    `columns_of` names the tables whose columns are looked at one by one; of the others they are
+    known to be right.
+    """
+    for name in columns_of:
+        _columns(TABLES[name], getattr(snap, name))
+    processes = _tasks(snap.tasks)
+    _aspaces(snap.aspaces, processes)
     _regions(snap)
-    _vmos(snap)
+    _vmos(snap.vmos)
     _runs("pages", snap.pages, "vmo", len(snap.vmos))
     _runs("entries", snap.entries, "region", len(snap.regions))
-    _references("handles", "vmo", snap.handles["vmo"], len(snap.vmos))
-    _handle_holders(snap)
-    _heap(snap)
+    _handles(snap, processes)
+    _heap(snap.kmem)
 
 
-def _columns(name: str, frame: pd.DataFrame) -> None:
-    table = TABLES[name]
+def _columns(table: Table, frame: pd.DataFrame) -> None:
     expected = list(table.columns)
-    if list(frame.columns) != expected:
-        raise SnapshotError(
-            name, "columns", ", ".join(expected), ", ".join(map(str, frame.columns))
-        )
+    if frame.columns.to_list() != expected:
+        found = ", ".join(map(str, frame.columns))
+        raise SnapshotError(table.name, "columns", ", ".join(expected), found)
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.start or frame.index.step != 1:
-        raise SnapshotError(name, "index", "row numbers from 0", repr(frame.index))
-    for column, dtype in zip(table.columns.values(), frame.dtypes, strict=True):
-        place = f"column {column.name}"
-        if dtype != column.dtype:
-            raise SnapshotError(name, place, f"dtype {column.dtype}", str(dtype))
-        if not len(frame):
-            continue
-        if column.required and column.sort in ("text", "choice") and frame[column.name].hasnans:
-            row = int(np.flatnonzero(frame[column.name].isna().to_numpy())[0])
-            raise SnapshotError(name, f"row {row}", f"a value in {column.name}", "nothing")
-        if column.sort == "int" and column.unit in ("bytes", "pages", "handles"):
-            _not_negative(name, column.name, frame[column.name])
+        raise SnapshotError(table.name, "index", "row numbers from 0", repr(frame.index))
+    dtypes = frame.dtypes.to_list()
+    for column, dtype in zip(table.columns.values(), dtypes, strict=True):
+        if dtype is not column.dtype and dtype != column.dtype:
+            place = f"column {column.name}"
+            raise SnapshotError(table.name, place, f"dtype {column.dtype}", str(dtype))
+    if not len(frame):
+        return
+    for column in table.columns.values():
+        if column.required and column.sort in ("text", "choice"):
+            missing = ~is_known(frame[column.name])
+            if missing.any():
+                expect = f"a value in {column.name}"
+                raise SnapshotError(table.name, _row(missing), expect, "nothing")
+        if column.sort == "int" and column.unit in _COUNTED:
+            low: Any = frame[column.name].array.min()  # missing where nothing is known
+            if low is not pd.NA and low < 0:
+                value = integers(frame[column.name])
+                found = str(value[value < 0][0])
+                expect = f"{column.name} of 0 or more"
+                raise SnapshotError(table.name, _row(value < 0), expect, found)
 
 
-def _not_negative(table: str, column: str, series: pd.Series[int]) -> None:
-    low = series.min() if len(series) else 0
-    if low is not pd.NA and low < 0:
-        row = int(np.flatnonzero((series < 0).fillna(False).to_numpy(dtype=bool))[0])
-        raise SnapshotError(table, f"row {row}", f"{column} of 0 or more", str(series.iloc[row]))
+def _row(bad: Bools) -> str:
+    """The first row that is bad, as errors name it."""
+    return f"row {int(np.flatnonzero(bad)[0])}"
 
 
-def _values(series: pd.Series[int]) -> tuple[Ints, Bools]:
-    """Integers and where they are known, without a Python loop."""
-    known = series.notna().to_numpy(dtype=bool)
-    return series.fillna(0).to_numpy(dtype="int64"), known
+def _read(series: pd.Series[int]) -> tuple[Ints, Bools]:
+    """A column of integers, 0 where missing, and where it is known."""
+    return integers(series), is_known(series)
 
 
-def _references(table: str, column: str, series: pd.Series[int], rows: int) -> None:
-    value, known = _values(series)
+def _references(table: str, frame: pd.DataFrame, column: str, rows: int) -> tuple[Ints, Bools]:
+    """The row numbers of another table that a column holds, each checked to exist."""
+    value, known = _read(frame[column])
     bad = known & ((value < 0) | (value >= rows))
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise SnapshotError(table, f"row {row}", f"{column} in 0 … {rows - 1}", str(value[row]))
+        found = str(value[bad][0])
+        raise SnapshotError(table, _row(bad), f"{column} in 0 … {rows - 1}", found)
+    return value, known
 
 
-def _unique(table: str, column: str, series: pd.Series[int]) -> None:
-    twice = series.duplicated().to_numpy()
-    if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        raise SnapshotError(
-            table, f"row {row}", f"a {column} of its own", f"{series.iloc[row]} again"
-        )
+def _unique(table: str, column: str, values: pd.Series) -> None:
+    """Refuse values that stand twice; the index of `values` names the rows."""
+    if values.is_unique:
+        return
+    row = int(values.index[values.duplicated().to_numpy()][0])
+    raise SnapshotError(table, f"row {row}", f"a {column} of its own", f"{values[row]} again")
 
 
-def _tasks(snap: Snapshot) -> None:
-    tasks = snap.tasks
+def _tasks(tasks: pd.DataFrame) -> Ints:
+    """Check the tasks; the koids of the processes."""
+    if not len(tasks):
+        return np.zeros(0, np.int64)
     koids = tasks["koid"].to_numpy()
     if (koids <= 0).any():
-        row = int(np.flatnonzero(koids <= 0)[0])
-        raise SnapshotError("tasks", f"row {row}", "a koid above 0", str(koids[row]))
-    _unique("tasks", "koid", tasks["koid"])
-    kinds = tasks["kind"].cat.codes.to_numpy()
-    if (np.diff(kinds) < 0).any():
-        row = int(np.flatnonzero(np.diff(kinds) < 0)[0]) + 1
-        raise SnapshotError(
-            "tasks", f"row {row}", "jobs, then processes, then threads", "another order"
-        )
-    parent_koid, known = _values(tasks["parent_koid"])
+        found = str(koids[koids <= 0][0])
+        raise SnapshotError("tasks", _row(koids <= 0), "a koid above 0", found)
     order = np.argsort(koids, kind="stable")
+    if (np.diff(koids[order]) == 0).any():
+        _unique("tasks", "koid", tasks["koid"])
+    kinds = tasks["kind"].array.codes
+    if (kinds[1:] < kinds[:-1]).any():
+        row = int(np.flatnonzero(kinds[1:] < kinds[:-1])[0]) + 1
+        expect = "jobs, then processes, then threads"
+        raise SnapshotError("tasks", f"row {row}", expect, "another order")
+    parent_koid, known = _read(tasks["parent_koid"])
     at = np.searchsorted(koids, parent_koid, sorter=order)
-    parent = order[np.minimum(at, len(order) - 1)] if len(order) else at
-    found = known & (koids[parent] == parent_koid) if len(order) else known
-    if (known & ~found).any():
-        row = int(np.flatnonzero(known & ~found)[0])
-        raise SnapshotError(
-            "tasks", f"row {row}", "a parent in the table", f"koid {parent_koid[row]}"
-        )
-    wanted = np.where(kinds == 2, 1, 0)
-    wrong = known & (kinds[parent] != wanted) if len(order) else known
+    parent = order[np.minimum(at, len(order) - 1)]
+    lost = known & (koids[parent] != parent_koid)
+    if lost.any():
+        found = f"koid {parent_koid[lost][0]}"
+        raise SnapshotError("tasks", _row(lost), "a parent in the table", found)
+    wrong = known & (kinds[parent] != np.where(kinds == _THREAD, _PROCESS, _JOB))
     if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        what = "process" if kinds[row] == 2 else "job"
-        raise SnapshotError(
-            "tasks", f"row {row}", f"a {what} as parent", f"koid {parent_koid[row]}"
-        )
-    _acyclic("tasks", np.where(known, parent, -1).astype("int64"))
+        what = "process" if kinds[wrong][0] == _THREAD else "job"
+        found = f"koid {parent_koid[wrong][0]}"
+        raise SnapshotError("tasks", _row(wrong), f"a {what} as parent", found)
+    _acyclic("tasks", np.where(known, parent, -1))
+    processes: Ints = koids[kinds == _PROCESS]
+    return processes
 
 
 def _acyclic(table: str, parent: Ints) -> None:
@@ -132,85 +148,81 @@ def _acyclic(table: str, parent: Ints) -> None:
         if not inner.any():
             return
         reach[inner] = reach[reach[inner]]
-    row = int(np.flatnonzero(reach >= 0)[0])
-    raise SnapshotError(table, f"row {row}", "parents that end at a root", "a cycle")
+    raise SnapshotError(table, _row(reach >= 0), "parents that end at a root", "a cycle")
+
+
+def _aspaces(aspaces: pd.DataFrame, processes: Ints) -> None:
+    owner, known = _read(aspaces["process_koid"])
+    _among("aspaces", owner, known, processes)
+
+
+def _among(table: str, koid: Ints, known: Bools, processes: Ints) -> None:
+    """Refuse koids that no process has."""
+    lost = known & ~np.isin(koid, processes)
+    if lost.any():
+        found = f"koid {koid[lost][0]}"
+        raise SnapshotError(table, _row(lost), "a process of the tasks table", found)
 
 
 def _regions(snap: Snapshot) -> None:
-    regions, aspaces = snap.regions, snap.aspaces
-    _references("regions", "aspace", regions["aspace"], len(aspaces))
-    _references("regions", "vmo", regions["vmo"], len(snap.vmos))
-    aspace = regions["aspace"].to_numpy()
-    if (np.diff(aspace) < 0).any():
-        row = int(np.flatnonzero(np.diff(aspace) < 0)[0]) + 1
+    regions = snap.regions
+    if not len(regions):
+        return
+    aspace, _ = _references("regions", regions, "aspace", len(snap.aspaces))
+    _, has_vmo = _references("regions", regions, "vmo", len(snap.vmos))
+    if (aspace[1:] < aspace[:-1]).any():
+        row = int(np.flatnonzero(aspace[1:] < aspace[:-1])[0]) + 1
         raise SnapshotError("regions", f"row {row}", "rows by address space", "another order")
-    vmar = regions["kind"].cat.codes.to_numpy() == 0
-    if (vmar & regions["vmo"].notna().to_numpy()).any():
-        row = int(np.flatnonzero(vmar & regions["vmo"].notna().to_numpy())[0])
-        raise SnapshotError(
-            "regions", f"row {row}", "no vmo on a VMAR", str(regions["vmo"].iloc[row])
-        )
-    owner = aspaces["process_koid"].dropna()
-    processes = snap.tasks["koid"][snap.tasks["kind"] == "process"]
-    lost = ~owner.isin(processes)
-    if lost.any():
-        row = int(owner.index[lost.to_numpy(dtype=bool)][0])
-        found = f"koid {owner[row]}"
-        raise SnapshotError("aspaces", f"row {row}", "a process of the tasks table", found)
+    wrong = has_vmo & is_choice(regions["kind"], "vmar")
+    if wrong.any():
+        found = str(regions["vmo"].to_numpy()[wrong][0])
+        raise SnapshotError("regions", _row(wrong), "no vmo on a VMAR", found)
 
 
-def _vmos(snap: Snapshot) -> None:
-    vmos = snap.vmos
+def _vmos(vmos: pd.DataFrame) -> None:
+    if not len(vmos):
+        return
     _unique("vmos", "id", vmos["id"])
-    named = vmos["koid"][(vmos["koid"] != 0).fillna(False).to_numpy(dtype=bool)]
-    twice = named.duplicated().to_numpy()
-    if twice.any():
-        row = int(named.index[twice][0])
-        raise SnapshotError("vmos", f"row {row}", "a koid of its own", f"{named[row]} again")
-    _references("vmos", "parent", vmos["parent"], len(vmos))
-    parent, known = _values(vmos["parent"])
+    koid = integers(vmos["koid"])
+    named = np.flatnonzero(koid)
+    _unique("vmos", "koid", pd.Series(koid[named], named))
+    parent, known = _references("vmos", vmos, "parent", len(vmos))
     _acyclic("vmos", np.where(known, parent, -1))
 
 
 def _runs(table: str, frame: pd.DataFrame, key: str, rows: int) -> None:
     if not len(frame):
         return
-    _references(table, key, frame[key], rows)
-    owner = frame[key].to_numpy()
+    owner, _ = _references(table, frame, key, rows)
     first = frame["first_page"].to_numpy()
     count = frame["page_count"].to_numpy()
-    if (count < 1).any():
-        row = int(np.flatnonzero(count < 1)[0])
-        raise SnapshotError(table, f"row {row}", "a run of 1 page or more", str(count[row]))
+    if count.min() < 1:
+        found = str(count[count < 1][0])
+        raise SnapshotError(table, _row(count < 1), "a run of 1 page or more", found)
     end = first + count
     if (end < first).any():
         row = int(np.flatnonzero(end < first)[0])
-        raise SnapshotError(
-            table, f"row {row}", "a run that fits 63 bits", f"{first[row]}+{count[row]}"
-        )
-    step = np.diff(owner)
-    bad = (step < 0) | ((step == 0) & (first[1:] < end[:-1]))
+        found = f"{first[row]}+{count[row]}"
+        raise SnapshotError(table, f"row {row}", "a run that fits 63 bits", found)
+    bad = (owner[1:] < owner[:-1]) | ((owner[1:] == owner[:-1]) & (first[1:] < end[:-1]))
     if bad.any():
         row = int(np.flatnonzero(bad)[0]) + 1
-        raise SnapshotError(
-            table, f"row {row}", "sorted, disjoint runs", f"a run at page {first[row]}"
-        )
+        found = f"a run at page {first[row]}"
+        raise SnapshotError(table, f"row {row}", "sorted, disjoint runs", found)
 
 
-def _heap(snap: Snapshot) -> None:
-    total, free = snap.kmem["total_heap_bytes"], snap.kmem["free_heap_bytes"]
-    over = (free > total).fillna(False).to_numpy(dtype=bool)
+def _handles(snap: Snapshot, processes: Ints) -> None:
+    if not len(snap.handles):
+        return
+    _references("handles", snap.handles, "vmo", len(snap.vmos))
+    holder, known = _read(snap.handles["process_koid"])
+    _among("handles", holder, known, processes)
+
+
+def _heap(kmem: pd.DataFrame) -> None:
+    total, total_known = _read(kmem["total_heap_bytes"])
+    free, free_known = _read(kmem["free_heap_bytes"])
+    over = total_known & free_known & (free > total)
     if over.any():
-        row = int(np.flatnonzero(over)[0])
-        expected = f"free_heap_bytes of at most total_heap_bytes, {total.iloc[row]}"
-        raise SnapshotError("kmem", f"row {row}", expected, str(free.iloc[row]))
-
-
-def _handle_holders(snap: Snapshot) -> None:
-    holder = snap.handles["process_koid"]
-    processes = snap.tasks["koid"][snap.tasks["kind"] == "process"]
-    lost = ~holder.isin(processes).to_numpy()
-    if lost.any():
-        row = int(np.flatnonzero(lost)[0])
-        found = f"koid {holder.iloc[row]}"
-        raise SnapshotError("handles", f"row {row}", "a process of the tasks table", found)
+        expect = f"free_heap_bytes of at most total_heap_bytes, {total[over][0]}"
+        raise SnapshotError("kmem", _row(over), expect, str(free[over][0]))

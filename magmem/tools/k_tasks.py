@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import integers
 from magmem.errors import MissingData
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.missing import missing

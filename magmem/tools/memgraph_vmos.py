@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import integers
 from magmem.errors import MissingData
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
 from magmem.tools.process import runs

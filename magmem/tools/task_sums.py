@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView, ProcessSums, integers, view_of
+from magmem.accounting.kernel import KernelView, ProcessSums, view_of
 from magmem.accounting.runs import Ints
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 from magmem.tools.address_space import resident_bytes
 from magmem.tools.missing import missing
 from magmem.tools.process import runs

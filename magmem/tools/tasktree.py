@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from magmem.accounting.kernel import integers
 from magmem.accounting.runs import Ints
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 
 __all__ = ["TaskTree"]
 

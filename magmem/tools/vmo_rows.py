@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import integers, view_of
+from magmem.accounting.kernel import view_of
 from magmem.accounting.runs import Ints
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 from magmem.tools import columns
 
 __all__ = ["RIGHTS", "VMO_FIELDS", "references", "rights_words", "vmo_facts", "vmo_lines"]

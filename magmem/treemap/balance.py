@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from magmem.accounting.kernel import integers
+from magmem.snapshot.columns import integers
 from magmem.treemap.facts import Facts
 from magmem.treemap.numbers import Ints, Numbers, scale_exactly
 from magmem.treemap.rows import BY_VMO, GROUPS, NOBODY, Bools, Charges, Rows, tint_code

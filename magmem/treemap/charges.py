@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from magmem.accounting.attribution import attribution_of
-from magmem.accounting.kernel import integers
 from magmem.accounting.knowledge import require
 from magmem.accounting.rules import RULES as ACCOUNTING
 from magmem.accounting.rules.belonging import committed_bytes
 from magmem.accounting.rules.memory_monitor import owners
 from magmem.snapshot import PAGE_BYTES
+from magmem.snapshot.columns import integers
 from magmem.treemap.facts import Facts
 from magmem.treemap.numbers import Ints
 from magmem.treemap.page_rules import exact, linux, rfc_0254

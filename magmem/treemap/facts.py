@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from magmem.accounting.kernel import integers, view_of
+from magmem.accounting.kernel import view_of
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers, is_choice
 from magmem.treemap.numbers import Ints
 from magmem.treemap.rows import NOBODY, Bools
 
@@ -30,7 +31,7 @@ class Facts:
         vmos = snap.vmos
         counted = vmos["pages_known"].to_numpy()
         reported = vmos["reported_committed_bytes"]
-        physical = (vmos["kind"] == "physical").fillna(False).to_numpy(dtype=bool)
+        physical = is_choice(vmos["kind"], "physical")
         committed = np.where(counted, self.view.committed_bytes, integers(reported))
         self.committed_bytes: Ints = np.where(physical, 0, committed)
         self.committed_known: Bools = counted | reported.notna().to_numpy() | physical

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import integers
 from magmem.snapshot import Snapshot
+from magmem.snapshot.columns import integers
 from magmem.treemap.balance import Balance
 from magmem.treemap.draft import Draft
 from magmem.treemap.numbers import Ints

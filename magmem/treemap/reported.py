@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.kernel import integers
+from magmem.snapshot.columns import integers
 from magmem.treemap.facts import Facts
 from magmem.treemap.numbers import Ints
 from magmem.treemap.rows import Charges

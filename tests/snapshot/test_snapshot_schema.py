@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from magmem import account
+from magmem.accounting.kernel import view_of
 from magmem.errors import SnapshotError
 from magmem.snapshot import FACETS, TABLES, Snapshot
 
@@ -142,6 +146,48 @@ def test_equals_sees_every_difference() -> None:
     assert not snap.equals(Snapshot.of({"tasks": TASKS}, name="y"))
     assert not snap.equals(Snapshot.of({"tasks": {**TASKS, "name": ["a", None, None]}}, name="x"))
     assert not snap.equals(Snapshot.of({"tasks": TASKS}, name="x", coverage={"jobs": "partial"}))
+
+
+REGIONS = {"aspace": [0, 0], "depth": [0, 1], "kind": ["vmar", "mapping"], "vmo": [None, 1]}
+ONE_SPACE = {
+    "tasks": TASKS,
+    "aspaces": {"kind": ["user"], "process_koid": [2]},
+    "vmos": VMOS,
+    "regions": REGIONS,
+}
+
+
+def test_other_rows_in_some_tables() -> None:
+    """The state with other rows equals one made anew; the first keeps its own, and what follows."""
+    first = Snapshot.of(ONE_SPACE, name="before", root_job_koid=1, coverage={"vmos": "complete"})
+    charged = account(first, "exact").text
+    regions = REGIONS | {"vmo": [None, 0]}
+    second = first.with_tables({"regions": regions})
+    meta = {"name": "before", "root_job_koid": 1, "coverage": {"vmos": "complete"}}
+    assert second.equals(Snapshot.of(ONE_SPACE | {"regions": regions}, **meta))
+    assert second.vmos is first.vmos
+    assert view_of(second).vmo.tolist() == [0]
+    assert view_of(first).vmo.tolist() == [1]
+    assert account(first, "exact").text == charged
+
+
+@pytest.mark.parametrize(
+    ("tables", "named"),
+    [
+        ({"regions": REGIONS | {"vmo": [None, 2]}}, "vmo in 0 … 1"),  # a column of the new rows
+        ({"vmos": {"id": ["a"], "pages_known": [True]}}, "vmo in 0 … 0"),  # one that leads to them
+        ({"vmos": {}}, "vmo in 0"),
+        ({"regions": REGIONS | {"size_bytes": [-1, 0]}}, "size_bytes of 0 or more"),
+        ({"regions": TABLES["vmos"].frame(VMOS)}, "columns"),
+    ],
+)
+def test_other_rows_are_checked(tables: dict[str, Any], named: str) -> None:
+    """New rows keep every rule, and what the other tables refer to is still there."""
+    first = Snapshot.of(ONE_SPACE)
+    with pytest.raises(SnapshotError, match=named):
+        first.with_tables(tables)
+    with pytest.raises(KeyError, match="no table 'pies'"):
+        first.with_tables({"pies": {}})
 
 
 def test_repr_counts_rows() -> None:

@@ -15,7 +15,7 @@ import traitlets
 from ipywidgets import Dropdown, HBox, IntSlider, ToggleButtons, Widget
 
 import magmem
-from magmem.snapshot import PAGE_BYTES, TABLES, Snapshot
+from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Scene
 
@@ -104,16 +104,8 @@ class PssExplorer(Explorer):
             "vmo_offset_bytes": [page * PAGE_BYTES * together for _, page in pairs],
             "size_bytes": [PAGE_BYTES] * len(pairs),
         }
-        facets = ("jobs", "processes", "mappings", "kernel mappings", "vmos", "pages", "handles")
-        return Snapshot.of(
-            {
-                **_processes(self.processes),
-                **(_memory(1, self.pages) if together else _memory(self.pages, 1)),
-                "regions": regions,
-            },
-            root_job_koid=1,
-            coverage=dict.fromkeys(facets, "complete"),
-        )
+        memory = (1, self.pages) if together else (self.pages, 1)
+        return _unmapped(self.processes, *memory).with_tables({"regions": regions})
 
     def numbers(self) -> pd.DataFrame:
         """What the rule says: name and ``private_bytes``, ``shared_bytes``, ``pss_bytes``."""
@@ -126,21 +118,20 @@ class PssExplorer(Explorer):
 
     def scene(self) -> Scene:
         """The numbers of each process, the grid, and the sum at the right."""
-        table = self.numbers()
-        counts = self._counts()
+        table, counts = self.numbers(), self._counts()
+        names = table["name"].tolist()
         scene = Scene(760, 396, "pages and the processes that map them")
         left, top, cell = 96.0, 116.0, 30.0
         step = 62.0
         for process in range(self.processes):
             x = left + process * step + cell / 2
-            scene.text(x, 24, table["name"].iloc[process], anchor="middle", bold=True)
+            scene.text(x, 24, names[process], anchor="middle", bold=True)
         for page in range(self.pages):
             y = top + page * (cell + 4)
             tint = ("hidden_kernel", "private")[counts[page] == 1] if counts[page] < 2 else "shared"
             scene.text(54, y + 19, f"page {page}", anchor="end")
             scene.rect(60, y + 4, 22, 22, tint, tip=f"page {page}: {self._said(counts[page])}")
             for process in range(self.processes):
-                name = table["name"].iloc[process]
                 mapped = (page, process) in self.shared
                 verb = "unmaps" if mapped else "maps"
                 scene.rect(
@@ -150,17 +141,16 @@ class PssExplorer(Explorer):
                     cell,
                     tint if mapped else "none",
                     text=f"1/{counts[page]}" if mapped and counts[page] > 1 else "",
-                    tip=f"{name} {verb} page {page}: click or Enter",
+                    tip=f"{names[process]} {verb} page {page}: click or Enter",
                     act=f"toggle {page} {process}",
                 )
         rows = (("PRIVATE", "private_bytes"), ("SHARED", "shared_bytes"), ("PSS", "pss_bytes"))
         for number, (word, column) in enumerate(rows):
             y = 50 + number * 20
             scene.text(82, y, word, anchor="end", bold=word == "PSS")
-            for process in range(self.processes):
+            for process, size in enumerate(table[column].tolist()):
                 x = left + process * step + cell
-                value = f"{int(table[column].iloc[process]):,}"
-                scene.text(x, y, value, anchor="end", bold=word == "PSS")
+                scene.text(x, y, f"{int(size):,}", anchor="end", bold=word == "PSS")
         self._bars(scene, table, counts)
         return scene
 
@@ -234,10 +224,12 @@ class PssExplorer(Explorer):
             scene.text(x + 22, top + tall + 36, f"{size:,}", anchor="middle", bold=True)
 
 
-# Tables are the larger part of a move's time, and only mappings change with every click.
 @cache
-def _processes(count: int) -> dict[str, pd.DataFrame]:
-    """The tables of so many running processes A, B, C … under one job."""
+def _unmapped(count: int, vmos: int, pages: int) -> Snapshot:
+    """Running processes A, B, C … under one job, and VMOs of so many pages, all committed.
+
+    Made once: what a click changes is mappings alone.
+    """
     koids = [10 + number for number in range(count)]
     tasks = {
         "koid": [1, *koids],
@@ -246,13 +238,6 @@ def _processes(count: int) -> dict[str, pd.DataFrame]:
         "name": ["root", *(chr(ord("A") + number) for number in range(count))],
         "state": [None] + ["running"] * count,
     }
-    aspaces = {"kind": ["user"] * count, "process_koid": koids}
-    return {"tasks": TABLES["tasks"].frame(tasks), "aspaces": TABLES["aspaces"].frame(aspaces)}
-
-
-@cache
-def _memory(vmos: int, pages: int) -> dict[str, pd.DataFrame]:
-    """The tables of so many VMOs, all of whose pages are committed."""
     rows = {
         "id": [f"v{row}" for row in range(vmos)],
         "koid": [100 + row for row in range(vmos)],
@@ -260,5 +245,14 @@ def _memory(vmos: int, pages: int) -> dict[str, pd.DataFrame]:
         "size_bytes": [pages * PAGE_BYTES] * vmos,
         "pages_known": [True] * vmos,
     }
-    runs = {"vmo": list(range(vmos)), "first_page": [0] * vmos, "page_count": [pages] * vmos}
-    return {"vmos": TABLES["vmos"].frame(rows), "pages": TABLES["pages"].frame(runs)}
+    facets = ("jobs", "processes", "mappings", "kernel mappings", "vmos", "pages", "handles")
+    return Snapshot.of(
+        {
+            "tasks": tasks,
+            "aspaces": {"kind": ["user"] * count, "process_koid": koids},
+            "vmos": rows,
+            "pages": {"vmo": range(vmos), "first_page": [0] * vmos, "page_count": [pages] * vmos},
+        },
+        root_job_koid=1,
+        coverage=dict.fromkeys(facets, "complete"),
+    )

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
-from magmem.accounting.kernel import integers, kept_with
+from magmem.accounting.kernel import kept_with
 from magmem.accounting.runs import Ints, blocks, starts_of
 from magmem.errors import MissingData
+from magmem.snapshot.columns import integers, is_choice, is_known
 
 __all__ = [
     "Pairs",
@@ -118,11 +119,11 @@ def committed_bytes(attribution: Attribution, rule: str) -> Ints:
         Some VMO has neither.
     """
     vmos = attribution.view.snap.vmos
-    counted = vmos["pages_known"].to_numpy() | (vmos["kind"].cat.codes.to_numpy() == 1)
+    counted = vmos["pages_known"].to_numpy() | is_choice(vmos["kind"], "physical")
     if counted.all():
         return attribution.view.committed_bytes
     reported = vmos["reported_committed_bytes"]
-    known = counted | reported.notna().to_numpy()
+    known = counted | is_known(reported)
     if not known.all():
         raise MissingData(rule, f"size of {(~known).sum()} VMOs", "committed bytes of every VMO")
     sizes: Ints = np.where(counted, attribution.view.committed_bytes, integers(reported))
