@@ -35,8 +35,9 @@ def which_tool(dice: Dice) -> Draft:
         "ps|vmaps|memgraph -vt", "It tells of what processes map. Nobody maps this VMO."
     )
     holder = Question(
-        f"{much} are written and mapped by nobody, since {process} was started or before. You do "
-        "not know who has a handle to them. Which command lists the VMO?",
+        f"{much} of memory are missing since about the time that {process} was started. They were "
+        "written into a VMO that nobody maps, and you do not know who has a handle to it. Which "
+        "command lists the VMO?",
         "k mx vmos hidden",
         (unmapped, Mistake("vmos", "It wants a process, and you do not know which one.")),
     )

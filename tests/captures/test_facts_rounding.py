@@ -32,8 +32,16 @@ def test_slack_is_found_again_from_bytes_alone(sizes: list[int], unit: str) -> N
 
 def test_slack_of_sizes_that_cannot_be_rounded() -> None:
     """Bytes that no print with a decimal stands for are exact."""
-    sizes = np.array([5000, 28 * 1024 + 1, 34406, 28 * 1024])
-    assert printed_slack(sizes, np.ones(4, bool)).tolist() == [0, 0, 75, 75]
+    sizes = np.array([5000, 28 * 1024 + 2, 34406, 28 * 1024, 28 * 1024 + 1])
+    assert printed_slack(sizes, np.ones(5, bool)).tolist() == [0, 0, 75, 75, 75]
+
+
+@given(size=SIZES, unit=st.sampled_from(["", *"kMGTP"]))
+def test_what_is_read_prints_the_same_again(size: int, unit: str) -> None:
+    """A size read from a tool's text is printed by that tool as it was; `0.0G` alone is 0."""
+    text = format_size(size, unit)
+    if text[:-1] != "0.0":
+        assert format_size(printed_size(text)[0], unit) == text
 
 
 def test_zeros_among_coarse_sizes_are_coarse() -> None:
