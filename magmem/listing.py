@@ -7,13 +7,17 @@ integers), ``listing.html`` a plain table. A notebook shows the text.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-__all__ = ["Listing"]
+__all__ = ["LINE_WIDTH", "Listing", "count", "wrapped"]
+
+LINE_WIDTH = 100
+"""Characters in a line of prose in a listing; a notebook breaks a longer one within words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +82,22 @@ def _escape(text: str) -> str:
     import html  # its table of entities would cost every quick command 8 ms
 
     return html.escape(text)
+
+
+def wrapped(prose: str, indent: str = "") -> str:
+    """Prose in lines of at most `LINE_WIDTH`, broken between words; later ones begin with `indent`.
+
+    A word that is longer, such as a path, stays whole.
+    """
+    return textwrap.fill(
+        prose,
+        LINE_WIDTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 process``, ``3 processes``; the plural is the word with an s if not given."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pandas as pd
 
-from magmem.accounting.report import columns_text, count, grouped, one_line, signed
+from magmem.accounting.report import columns_text, grouped, one_line, signed
+from magmem.listing import count
 
 __all__ = ["SECTIONS", "diff_text"]
 

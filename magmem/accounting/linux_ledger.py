@@ -94,7 +94,7 @@ def _processes(snap: Snapshot, own: object, mapped_bytes: int) -> list[_Line]:
         _Line(
             "beyond PSS",
             charged - reported,
-            "of the same pages: charged to processes not captured, rounded off, or changed since",
+            "their pages too: charged elsewhere, rounded off, or changed",
         ),
         _Line("held, not mapped", found - charged, "memfds and shared memory in no page table"),
         *([_Line("changed since", changed, "the kernel counted later")] if changed else []),

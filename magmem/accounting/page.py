@@ -13,7 +13,7 @@ import pandas as pd
 from magmem.accounting.account import exact_column
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.report import Report, columns_text, count, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, one_line, plain_records
 from magmem.accounting.sight import (
     Sight,
     chain_of,
@@ -24,6 +24,7 @@ from magmem.accounting.sight import (
     vmo_label,
 )
 from magmem.errors import NoSuchObject
+from magmem.listing import count, wrapped
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.source import Source, snapshot_of
 
@@ -205,7 +206,7 @@ def _sentence(attribution: Attribution, vmo: int, index: int, sight: Sight | Non
 
 
 def _text(report: PageReport, table: pd.DataFrame) -> str:
-    lines = [one_line(report.sentence), ""]
+    lines = [wrapped(one_line(report.sentence)), ""]
     if report.sight is None:
         return "\n".join([*lines[:1], ""])
     if len(table):

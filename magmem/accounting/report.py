@@ -18,7 +18,6 @@ from magmem.listing import Listing
 __all__ = [
     "Report",
     "columns_text",
-    "count",
     "grouped",
     "one_line",
     "plain_number",
@@ -83,11 +82,6 @@ class Report(Listing):
 def grouped(size: int) -> str:
     """A number with its digits in groups of three."""
     return f"{size:,}"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """``1 process``, ``3 processes``; the plural is the word with an s if not given."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def signed(size: int) -> str:

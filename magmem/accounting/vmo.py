@@ -16,9 +16,10 @@ from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.clones import see_through
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.report import Report, columns_text, count, grouped, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
 from magmem.accounting.sharing import disjoint, share
 from magmem.accounting.sight import find_vmo, vmo_label
+from magmem.listing import count, wrapped
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of
@@ -221,7 +222,7 @@ def _sentence(attribution: Attribution, row: int, table: pd.DataFrame, hidden: i
 
 
 def _text(report: VmoReport, table: pd.DataFrame) -> str:
-    lines = [one_line(report.sentence), ""]
+    lines = [wrapped(one_line(report.sentence)), ""]
     exact = whole_bytes([Fraction(size) for size in table["exact_bytes"].tolist()])
     rows = [
         [

@@ -149,6 +149,6 @@ def _finding(statement: Statement, name: str) -> str:
     if not apart:
         return f"{name}: what ps reports is right, to the byte"
     if reported and apart * 100 < abs(reported):
-        return f"{name}: ps is {format_size(apart)} off, less than a hundredth"
+        return f"{name}: ps is {format_size(apart)} off, less than 1%"
     how = "too little" if exact > reported else "too much"
     return f"{name}: ps reports {format_size(apart)} {how}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from magmem.listing import Listing
+from magmem.listing import Listing, wrapped
 from magmem.snapshot import FACETS, Snapshot
 
 __all__ = ["info"]
@@ -168,10 +168,10 @@ def _lines(
     )
     yield ""
     filled = ", ".join(f"{name} {rows}" for name, rows in tables.items())
-    yield f"Tables and their rows: {filled or 'none'}"
+    yield wrapped(f"Tables and their rows: {filled or 'none'}", "  ")
     reported = _reported(snap)
     if reported:
-        yield f"Figures as the source reported them: {', '.join(reported)}"
+        yield wrapped(f"Figures as the source reported them: {', '.join(reported)}", "  ")
     if len(snap.sources):
         yield ""
         yield from _table(

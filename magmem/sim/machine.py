@@ -13,6 +13,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from magmem.errors import BadState, InvalidArgs, NotFound, OutOfRange
+from magmem.listing import count
 from magmem.sim.arguments import name_text
 from magmem.sim.boot import BootPlan, arenas_of, boot, memory_ranges
 from magmem.sim.heap import KernelHeap
@@ -345,7 +346,8 @@ class Machine:
     def __repr__(self) -> str:
         return (
             f"<Machine {self.name or 'unnamed'}: step {self.step}, "
-            f"{len(self.processes_by_koid)} processes, {len(self.vmos_by_serial)} VMOs, "
+            f"{count(len(self.processes_by_koid), 'process', 'processes')}, "
+            f"{count(len(self.vmos_by_serial), 'VMO')}, "
             f"{self.physical.counts[FREE]:,} of {sum(self.physical.counts):,} pages free>"
         )
 

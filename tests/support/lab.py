@@ -150,6 +150,11 @@ def summary(page: Page) -> str:
     return "".join(outputs(page)[-1]["text"])
 
 
+def flowing(text: str) -> str:
+    """A summary in one line: what is wrapped there is not on screen."""
+    return " ".join(text.split("\n")).strip()
+
+
 def save(page: Page, lab: Lab, name: str) -> Path:
     """Save the open notebook; returns the file, once it is written."""
     page.evaluate(

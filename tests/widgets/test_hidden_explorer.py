@@ -92,7 +92,7 @@ def test_a_handle_alone_is_unseen_by_ps() -> None:
         "treemap             16,384        0",
         "kstats -m           32,768        0",
         "ledger              32,768        0",
-        explorer.sentence(),
+        *explorer.wrapped().splitlines(),
     ]
     assert explorer.sentence() == (
         "32k are committed: ps counts 0B, k mx vmos hidden lists 32k. "

@@ -82,14 +82,15 @@ def test_wrong_state_is_refused() -> None:
 def test_summary_says_the_picture_in_words() -> None:
     """The text that notebooks compare has every page, every process and the sum."""
     text = PssExplorer(pages=1, processes=2, shared={(0, 0), (0, 1)}).summary()
-    last = "PSS of A is 2,048 bytes for the 1 pages it maps."
+    last = "PSS of A is 2,048 bytes for the 1 page it maps."
     assert text.splitlines() == [
-        "1 pages in one VMO each, 2 processes, rule magenta-2017",
+        "1 page in one VMO each, 2 processes, rule magenta-2017",
         "page 0: shared by 2 processes",
         "PROCESS  PRIVATE   SHARED      PSS",
         "A              0    4,096    2,048",
         "B              0    4,096    2,048",
-        f"{last} All PSS together are 4,096 bytes: just what is mapped.",
+        f"{last} All PSS together are 4,096 bytes: just what is",
+        "mapped.",
     ]
 
 

@@ -167,7 +167,7 @@ class AddressSpaceExplorer(Explorer):
                 f"{mark}{child.base:#018x} {child.kind:<7} {child.perms or '---'} {size:>8} "
                 f"{committed:>8} {child.name}".rstrip()
             )
-        return "\n".join([*lines, self.sentence()])
+        return "\n".join([*lines, self.wrapped()])
 
     def _who(self) -> str:
         name = self.spaces.names.get(self.koid, "")

@@ -7,7 +7,6 @@ one state does not know is said and never drawn as 0.
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import Any, ClassVar
 
 import squarify
@@ -157,7 +156,7 @@ class DiffExplorer(Explorer):
             f"{exact_bytes(by, sign=True) if by is not None else '?':>16}  {word}"
             for word, by in self._lines(changes, self._selected(changes))
         ]
-        return "\n".join([*lines, fill(self.sentence(), 80)])
+        return "\n".join([*lines, self.wrapped()])
 
     def _changed(self, change: object) -> None:
         """Other rows begin with the largest; a selection stays where it still exists."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from magmem.accounting.report import count, grouped
+from magmem.accounting.report import grouped
+from magmem.listing import count
 from magmem.sizes import format_size
 from magmem_widgets.changes import KINDS, Change, Changes
 

@@ -16,6 +16,7 @@ import traitlets
 from ipywidgets import Layout, VBox, Widget
 
 from magmem.errors import MagmemError
+from magmem.listing import wrapped
 from magmem.still import Still
 from magmem_widgets.scene import Scene
 from magmem_widgets.theme import script, style
@@ -70,6 +71,10 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
     def sentence(self) -> str:
         """What is seen, said in one or two sentences with its numbers."""
         raise NotImplementedError
+
+    def wrapped(self) -> str:
+        """The sentence in lines, as a listing has them."""
+        return wrapped(self.sentence())
 
     def summary(self) -> str:
         """The state and its numbers as deterministic text."""

@@ -195,7 +195,7 @@ class HiddenVmoExplorer(Explorer):
             f"{tool:<17}" + "".join(f"{int(size):>9,}" for size in sizes)
             for tool, sizes in self.counted().items()
         ]
-        return "\n".join([*lines, self.sentence()])
+        return "\n".join([*lines, self.wrapped()])
 
     def _written(self) -> int:
         return min(self.written, self.pages) if self.clone else 0

@@ -16,6 +16,7 @@ import traitlets
 from ipywidgets import Dropdown, HBox, IntSlider, ToggleButtons, Widget
 
 import magmem
+from magmem.listing import count
 from magmem.sim import BootPlan
 from magmem.sim.kmem import KernelMemory
 from magmem.sim.physical import STATE_NAMES
@@ -177,7 +178,8 @@ class KernelExplorer(Explorer):
             f"{now.handles:,} handles need {format_size(now.arena_bytes)} of arena:handles",
             f"objects and mappings {format_size(grown)} of heap",
         ]
-        tables = f"{self.mappings} {self.placement} mappings {now.table_pages} page-table pages"
+        mappings = count(self.mappings, f"{self.placement} mapping")
+        tables = f"{mappings} {count(now.table_pages, 'page-table page')}"
         if self.mappings:
             other = PLACEMENTS[self.placement == PLACEMENTS[0]]
             tables += f" ({other}: {self._tables(other)})"
@@ -194,7 +196,7 @@ class KernelExplorer(Explorer):
         for name, size, before, _ in self.columns():
             lines.append(f"{name:<8}{size:>12,}{size - before:>+12,}")
         lines.append(f"{'total':<8}{now.kmem.total_bytes:>12,}")
-        return "\n".join([*lines, self.sentence()])
+        return "\n".join([*lines, self.wrapped()])
 
     def _tables(self, placement: str) -> int:
         return _costs(0, 0, KINDS[0], self.mappings, placement).table_pages

@@ -19,7 +19,7 @@ import traitlets
 from ipywidgets import Checkbox, HBox, IntSlider, Widget
 
 import magmem
-from magmem.accounting.report import count
+from magmem.listing import count
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Scene
@@ -236,7 +236,7 @@ class MultiplyMappedLab(Explorer):
             widths = (10, 10, 11, 10, 10, 10)
             cells = (text.rjust(wide) for text, wide in zip(numbers, widths, strict=True))
             lines.append(f"{row['name']:<7}" + "".join(cells))
-        return "\n".join([*lines, self.sentence()])
+        return "\n".join([*lines, self.wrapped()])
 
     def _names(self) -> list[str]:
         letters = [chr(ord("A") + number) for number in range(self.processes)]

@@ -268,7 +268,7 @@ class MachineExplorer(Explorer):
 
     def summary(self) -> str:
         """The first lines of the table, and the sentence, as text."""
-        return outline(self.lines, self.visible(), self.unit) + self.sentence()
+        return outline(self.lines, self.visible(), self.unit) + self.wrapped()
 
     def scene(self) -> Scene:
         """The still form: the first lines with bars, and the sentence."""

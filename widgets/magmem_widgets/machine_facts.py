@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from magmem.accounting.kernel import view_of
-from magmem.accounting.report import count, one_line
+from magmem.accounting.report import one_line
 from magmem.accounting.runs import Ints
+from magmem.listing import count
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 from magmem.tools.address_space import resident_bytes

@@ -17,9 +17,9 @@ import numpy as np
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.pairs import exact_pairs
-from magmem.accounting.report import count
 from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import cover, disjoint
+from magmem.listing import count
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES
 from magmem_widgets.machine_block import HANDLE, KINDS, MAPPING, NOTE, RUN, VMO, Block

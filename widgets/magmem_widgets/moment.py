@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from magmem.accounting.report import count
+from magmem.listing import count
 from magmem.sim import Machine
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES

@@ -15,6 +15,7 @@ import traitlets
 from ipywidgets import Dropdown, HBox, IntSlider, ToggleButtons, Widget
 
 import magmem
+from magmem.listing import count
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Scene
@@ -160,7 +161,7 @@ class PssExplorer(Explorer):
         total, real = int(table["pss_bytes"].sum()), self._real(counts)
         first = table.iloc[0]
         of = sum((page, 0) in self.shared for page in range(self.pages))
-        pays = f"PSS of A is {int(first['pss_bytes']):,} bytes for the {of} pages it maps."
+        pays = f"PSS of A is {int(first['pss_bytes']):,} bytes for the {count(of, 'page')} it maps."
         if total == real:
             return f"{pays} All PSS together are {total:,} bytes: just what is mapped."
         how = "more" if total > real else "less"
@@ -172,15 +173,16 @@ class PssExplorer(Explorer):
     def summary(self) -> str:
         """The grid and the numbers of every process by the rule, as text."""
         table, counts = self.numbers(), self._counts()
+        processes = count(self.processes, "process", "processes")
         lines = [
-            f"{self.pages} pages in {self.vmos}, {self.processes} processes, rule {self.rule}",
+            f"{count(self.pages, 'page')} in {self.vmos}, {processes}, rule {self.rule}",
             *(f"page {page}: {self._said(counts[page])}" for page in range(self.pages)),
             "PROCESS  PRIVATE   SHARED      PSS",
         ]
         for row in table.itertuples():
             numbers = (row.private_bytes, row.shared_bytes, row.pss_bytes)
             lines.append(f"{row.name:<7}" + "".join(f"{int(number):>9,}" for number in numbers))
-        return "\n".join([*lines, self.sentence()])
+        return "\n".join([*lines, self.wrapped()])
 
     def _mappings(self) -> list[tuple[int, int]]:
         return [
@@ -195,13 +197,13 @@ class PssExplorer(Explorer):
             found[page] += 1
         return found
 
-    def _said(self, count: int) -> str:
+    def _said(self, sharers: int) -> str:
         return {0: "mapped by nobody", 1: "private to one process"}.get(
-            count, f"shared by {count} processes"
+            sharers, f"shared by {sharers} processes"
         )
 
     def _real(self, counts: list[int]) -> int:
-        return sum(1 for count in counts if count) * PAGE_BYTES
+        return sum(1 for sharers in counts if sharers) * PAGE_BYTES
 
     def _bars(self, scene: Scene, table: pd.DataFrame, counts: list[int]) -> None:
         """The sum of PSS beside the memory that is mapped, to one scale: private, then shared."""
@@ -225,18 +227,18 @@ class PssExplorer(Explorer):
 
 
 @cache
-def _unmapped(count: int, vmos: int, pages: int) -> Snapshot:
+def _unmapped(processes: int, vmos: int, pages: int) -> Snapshot:
     """Running processes A, B, C … under one job, and VMOs of so many pages, all committed.
 
     Made once: what a click changes is mappings alone.
     """
-    koids = [10 + number for number in range(count)]
+    koids = [10 + number for number in range(processes)]
     tasks = {
         "koid": [1, *koids],
-        "kind": ["job"] + ["process"] * count,
-        "parent_koid": [None] + [1] * count,
-        "name": ["root", *(chr(ord("A") + number) for number in range(count))],
-        "state": [None] + ["running"] * count,
+        "kind": ["job"] + ["process"] * processes,
+        "parent_koid": [None] + [1] * processes,
+        "name": ["root", *(chr(ord("A") + number) for number in range(processes))],
+        "state": [None] + ["running"] * processes,
     }
     rows = {
         "id": [f"v{row}" for row in range(vmos)],
@@ -249,7 +251,7 @@ def _unmapped(count: int, vmos: int, pages: int) -> Snapshot:
     return Snapshot.of(
         {
             "tasks": tasks,
-            "aspaces": {"kind": ["user"] * count, "process_koid": koids},
+            "aspaces": {"kind": ["user"] * processes, "process_koid": koids},
             "vmos": rows,
             "pages": {"vmo": range(vmos), "first_page": [0] * vmos, "page_count": [pages] * vmos},
         },

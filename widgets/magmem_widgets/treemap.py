@@ -13,6 +13,7 @@ import traitlets
 from ipywidgets import Dropdown, HBox, ToggleButtons, Widget
 
 from magmem.errors import MagmemError
+from magmem.listing import wrapped
 from magmem.sizes import format_size
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.still import Still
@@ -166,7 +167,7 @@ class TreemapExplorer(Explorer):
         """The title, the parts of the machine, the remarks, and what is selected."""
         shown = self.treemap
         chosen = ", ".join(map(str, self.selected)) or "nothing"
-        lines = [shown.title, self.sentence(), *shown.remarks]
+        lines = [shown.title, self.wrapped(), *map(wrapped, shown.remarks)]
         return "\n".join([*lines, f"{shown.tiles} tiles; selected: {chosen}"])
 
     def figure(self, *, dark: bool = False) -> Still:
