@@ -81,6 +81,28 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_predictions_can_come_first(path: Path) -> None:
+    """Results are stored below the questions, so a chapter opens with how to clear them."""
+    opening = "\n".join(cell.source for cell in cells(path)[:3])
+    assert "*Edit › Clear Outputs of All Cells*" in opening
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_text_does_not_break_within_words(path: Path) -> None:
+    """Prose is printed in lines that fit; only what a tool of the guide prints is as long as it is.
+
+    What a notebook shows in another form, as a picture or Markdown, is not seen as text.
+    """
+    for cell in cells(path):
+        if cell.cell_type == "markdown" or cell.source.startswith("%"):
+            continue
+        for output in cell.outputs:
+            shown = output.get("data", {"text/plain": output.get("text", "")})
+            if set(shown) == {"text/plain"}:
+                assert max(map(len, shown["text/plain"].splitlines()), default=0) <= 110
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_chapter_leads_to_the_glossary(path: Path) -> None:
     """The last cell of a chapter tells where its words are explained."""
     assert cells(path)[-1].source.endswith("Words: [glossary](../docs/glossary.md).")

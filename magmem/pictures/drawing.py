@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from magmem.listing import count
 from magmem.palette import DARK, LIGHT, TINTS, Theme, text_on
 from magmem.still import Still
 
@@ -25,16 +26,20 @@ SQUARES = 40
 LONGEST = 8
 """Squares' width that stands for a long run."""
 
+MOST_LANES = 8
+"""Rows of mapping bars over a VMO; how many more mappings there are is said below them."""
+
 _HATCHES = {"solid": "", "hatch": "///", "dots": "..", "outline": ""}
 
 
 def draw(picture: PagePicture, *, title: str, dark: bool) -> Still:
     """The figure of a page picture."""
     theme = DARK if dark else LIGHT
-    lanes = [_lanes(row) for row in picture.rows]
+    bars = [_lanes(row) for row in picture.rows]
     axis = [_Axis(row.runs) for row in picture.rows]
     across = max([24.0, *(one.width for one in axis)])
-    heights = [1.9 + 0.62 * len(lane) for lane in lanes]
+    above = [0.62 * (len(lanes) + bool(left_out)) for lanes, left_out in bars]
+    heights = [1.9 + bar for bar in above]
     columns = len(picture.processes)
     width = across + 1.5 + 3.2 * columns
     rows_height = sum(heights)
@@ -51,9 +56,9 @@ def draw(picture: PagePicture, *, title: str, dark: bool) -> Still:
     _columns(axes, picture, across + 1.5, theme, rows_height)
     names = dict(picture.processes)
     top = 0.0
-    for row, lane, one, height in zip(picture.rows, lanes, axis, heights, strict=True):
-        _row(axes, row, lane, one, top, names, theme)
-        _cells(axes, picture, row, (across + 1.5, top + 1.0 + 0.62 * len(lane)), theme)
+    for row, bar, one, height, over in zip(picture.rows, bars, axis, heights, above, strict=True):
+        _row(axes, row, bar, one, top, names, theme)
+        _cells(axes, picture, row, (across + 1.5, top + 1.0 + over), theme)
         top += height
     _legend(axes, picture, rows_height + 0.9, theme)
     if title:
@@ -64,12 +69,13 @@ def draw(picture: PagePicture, *, title: str, dark: bool) -> Still:
 def _row(
     axes: Any,
     row: VmoRow,
-    lanes: list[list[Window]],
+    bars: tuple[list[list[Window]], int],
     axis: _Axis,
     top: float,
     names: dict[int | None, str],
     theme: Theme,
 ) -> None:
+    lanes, left_out = bars
     axes.text(0, top + 0.45, row.label, fontsize=8, va="center", color=theme.text)
     y = top + 0.85
     for lane in lanes:
@@ -81,6 +87,10 @@ def _row(
             if len(words) * 0.27 > right - left:
                 words = window.perms if right - left >= 1 else ""
             axes.text(place[0], y + 0.41, words, fontsize=5.5, va="center", color=theme.faint)
+        y += 0.62
+    if left_out:
+        words = f"and {count(left_out, 'more mapping')}"
+        axes.text(0.06, y + 0.2, words, fontsize=5.5, va="center", color=theme.faint)
         y += 0.62
     for run in row.runs:
         _run(axes, run, axis, y, theme)
@@ -202,9 +212,10 @@ _WORDS = {
 }
 
 
-def _lanes(row: VmoRow) -> list[list[Window]]:
-    """Mapping bars packed into as few lanes as their overlaps need, at most six."""
+def _lanes(row: VmoRow) -> tuple[list[list[Window]], int]:
+    """Mapping bars packed into as few lanes as their overlaps need, and how many found no room."""
     lanes: list[list[Window]] = []
+    left_out = 0
     for window in sorted(row.windows, key=lambda w: (w.first, -w.end)):
         if not window.perms:
             continue
@@ -213,9 +224,11 @@ def _lanes(row: VmoRow) -> list[list[Window]]:
                 lane.append(window)
                 break
         else:
-            if len(lanes) < 6:
+            if len(lanes) < MOST_LANES:
                 lanes.append([window])
-    return lanes
+            else:
+                left_out += 1
+    return lanes, left_out
 
 
 class _Axis:

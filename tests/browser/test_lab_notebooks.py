@@ -52,6 +52,18 @@ def test_chapter(page: Page, lab: Lab, notebook: str) -> None:
     assert problems == []
 
 
+def test_results_can_be_cleared_before_one_predicts(page: Page, lab: Lab) -> None:
+    """The menu that the chapters name empties every cell; Run All brings back what was stored."""
+    open_notebook(page, lab, "01-address-spaces.ipynb")
+    assert outputs(page)
+    page.click(".lm-MenuBar-itemLabel:text-is('Edit')")
+    page.click(".lm-Menu-itemLabel:text-is('Clear Outputs of All Cells')")
+    assert outputs(page) == []
+    run_all(page)
+    saved = save(page, lab, "01-address-spaces.ipynb")
+    assert saved.read_bytes() == (ROOT / "notebooks" / saved.name).read_bytes()
+
+
 def figures(page: Page) -> list[tuple[float, float]]:
     """Width on screen and width in pixels of every picture of the open notebook."""
     found = page.evaluate(

@@ -137,3 +137,13 @@ def test_figure_draws_every_row_and_process(dark: bool) -> None:
     assert {"A", "B", "688 pages"} <= set(texts)
     assert any(text.startswith("heap, koid 100: 3600k, 2800k committed") for text in texts)
     assert figure.get_size_inches()[0] * 2.54 >= 12
+
+
+def test_figure_says_what_it_leaves_out() -> None:
+    """Eight mappings of the same pages are drawn as bars; of ten, two are told in words."""
+    vmos = [{"committed": [(0, 4)]}]
+    for mappings, told in ((8, []), (9, ["and 1 more mapping"]), (10, ["and 2 more mappings"])):
+        figure = picture(machine(vmos, [(0, 0, 0, 4)] * mappings)).figure()
+        words = [text.get_text() for text in figure.axes[0].texts]
+        assert sum(word == "rw- A" for word in words) == min(mappings, 8)
+        assert [word for word in words if word.startswith("and ")] == told
