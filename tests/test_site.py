@@ -7,7 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from make_site import linked, write_site
+from make_site import for_reading, linked, write_site
+from nbformat import v4
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -66,3 +67,34 @@ def test_only_links_within_the_project_are_led_to_pages() -> None:
     assert linked(source, {"01-a.html", "b.html"}) == (
         "[a](01-a.html) [b](b.html#c) [d](https://x.org/01-a.ipynb) [e](e.ipynb)"
     )
+
+
+def test_answers_are_closed_until_opened(pages: dict[str, str]) -> None:
+    """What a paragraph asks to predict is behind a click, and no page speaks of menus."""
+    for path in NOTEBOOKS:
+        text = pages[f"{path.stem}.html"]
+        assert "Clear Outputs" not in text or path.stem.startswith("11")
+        assert "To run a cell" not in text
+        closed = text.count('<details class="reveal">')
+        assert closed >= 2 or path.stem.startswith(("00", "02", "11")), path.stem
+        asked = [
+            cell
+            for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == "markdown" and "**Predict**" in cell.source.split("\n\n")[-1]
+        ]
+        assert closed >= len(asked)
+
+
+def test_reading_of_a_result_opens_with_it() -> None:
+    """The paragraph that answers moves behind the click; what leads on to the next cell stays."""
+    asks, code = v4.new_markdown_cell("**Predict** it:"), v4.new_code_cell("1")
+    reads = v4.new_markdown_cell("One. It is 1. Now more:\n\n## Then")
+    notebook = v4.new_notebook(cells=[asks, code, reads])
+    for_reading(notebook)
+    assert code.metadata["reveal"]
+    assert code.outputs[-1].data == {"text/markdown": "One. It is 1."}
+    assert reads.source == "Now more:\n\n## Then"
+    plain = v4.new_notebook(cells=[reads, v4.new_code_cell("1"), v4.new_markdown_cell("Two.")])
+    for_reading(plain)
+    assert "reveal" not in plain.cells[1].metadata
+    assert plain.cells[2].source == "Two."

@@ -25,9 +25,22 @@ INTRODUCTION = """\
 # magmem: a course on memory accounting
 
 *Which processes are using all of the memory?* The chapters below answer that on Magenta (later
-Zircon), the kernel of Fuchsia. Each takes 20 to 40 minutes and turns on one question: predict the
-answer before you read on. The explorers are shown as pictures here; they move in JupyterLab.
+Zircon), the kernel of Fuchsia. Each takes 20 to 40 minutes and turns on one question: write down
+what you expect, then open the answer. The explorers are shown as pictures here; they move in
+JupyterLab.
 """
+
+ASKS = re.compile(
+    r"\*\*(?:\d\. )?[Pp]redict|\bA prediction\b|\bPredict, then\b|"
+    r"\b[Ww]rite\b.*\bdown\b|\bThink first\b"
+)
+"""What the paragraph before a cell says if the cell's result answers a question."""
+
+ONLY_IN_LAB = re.compile(
+    r"To run a cell, .*|The results that stand here already .*|"
+    r" ?To predict before you see, begin with \*Edit › Clear Outputs of All Cells\*\."
+)
+"""Sentences about what a web page does not have: cells to run, a menu."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +119,44 @@ def exporter() -> HTMLExporter:
     return HTMLExporter(template_name="course", extra_template_basedirs=[str(HERE)])
 
 
+def for_reading(notebook: nbformat.NotebookNode) -> None:
+    """Make a chapter one for the web: no word of menus, and answers that open when asked for."""
+    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    asking = [bool(ASKS.search(cell.source.split("\n\n")[-1])) for cell in texts]
+    asks = {cell.id: asked for cell, asked in zip(texts, asking, strict=True)}
+    for text in texts:
+        text.source = ONLY_IN_LAB.sub("", text.source)
+    for before, cell, after in zip(*(notebook.cells[at:] for at in range(3)), strict=False):
+        # An exercise's cell prints a question, no answer.
+        if asks.get(before.id) and cell.cell_type == "code" and "exercises.make" not in cell.source:
+            cell.metadata["reveal"] = "What it shows"
+            if after.cell_type == "markdown":
+                cell.outputs += read_out(after)
+
+
+def read_out(text: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Take what reads a result out of a text cell, to be opened with the result.
+
+    That is its first paragraph; a sentence in it that leads on to the next cell stays.
+    """
+    first, _, rest = text.source.partition("\n\n")
+    if not re.match(r"[A-Z0-9`]", first):
+        return []
+    if first.endswith((":", "?")):
+        first, dot, leads_on = first.rpartition(". ")
+        if not dot:
+            return []
+        first, rest = f"{first}.", f"{leads_on}\n\n{rest}"
+    text.source = rest
+    return [v4.new_output("display_data", {"text/markdown": first})]
+
+
 def render(page: Page, before: Page | None, after: Page | None, pages: set[str]) -> str:
     """The HTML of one page."""
     for cell in page.notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, pages)
+    for_reading(page.notebook)
     page.notebook.metadata["title"] = page.plain_title
     resources: dict[str, Any] = {
         "page": page.page,
