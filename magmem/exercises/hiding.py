@@ -56,14 +56,15 @@ def hidden_holder(dice: Dice) -> Draft:
     "neither-free-nor-vmo", "06", "predict", "what the kernel keeps for itself, from `kstats`"
 )
 def neither_free_nor_vmo(dice: Dice) -> Draft:
-    """Wired, heap, page tables and other: none of it belongs to a process."""
+    """Wired, heap and page tables: none of it belongs to a process."""
     wired, heap, mmu = (
         dice.between(*between) * PAGE_BYTES for between in ((4000, 9000), (3000, 7000), (300, 2500))
     )
     kfree = heap * dice.between(30, 60) // 100
-    # Whole megabytes, so that what is printed leaves nothing to rounding.
+    # Whole megabytes, so that subtracting what is printed leaves nothing to rounding.
     vmos, total = dice.between(80, 800) << 20, 2 << 30
     rest = -(-(wired + heap + mmu) >> 20) << 20
+    wired = rest - heap - mmu
     snap = Snapshot.of(
         {
             "kmem": {
@@ -74,7 +75,7 @@ def neither_free_nor_vmo(dice: Dice) -> Draft:
                 "total_heap_bytes": [heap],
                 "free_heap_bytes": [kfree],
                 "mmu_overhead_bytes": [mmu],
-                "other_bytes": [rest - wired - heap - mmu],
+                "other_bytes": [0],
             }
         },
         name="neither-free-nor-vmo",
@@ -85,7 +86,7 @@ def neither_free_nor_vmo(dice: Dice) -> Draft:
         f"`kstats -m` prints:\n{listing(table)}\n**How much memory is neither free nor in VMOs?**",
         Amount(
             rest,
-            "wired, heap in use and free, page tables and other: the kernel's own.",
+            "wired, heap in use and free, and page tables: the kernel's own.",
             (
                 Mistake(
                     rest + vmos,
@@ -98,6 +99,7 @@ def neither_free_nor_vmo(dice: Dice) -> Draft:
                 Mistake(wired, "Wired is the largest part, but there are others."),
             ),
             "Take the total, and subtract what is free and what is in VMOs.",
+            within=(2 << 20) // 10,  # who adds up the four columns adds up their rounding
         ),
         {"snapshot": snap},
     )

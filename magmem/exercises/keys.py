@@ -92,12 +92,15 @@ class Amount:
         Sizes one gets by a misconception.
     hint : str
         Said to any other answer.
+    within : int
+        Bytes by which a right way may miss the number, where it leads over rounded ones.
     """
 
     right: Fraction | int
     because: str
     mistakes: tuple[Mistake, ...]
     hint: str
+    within: int = 0
 
     @property
     def solution(self) -> str:
@@ -114,18 +117,19 @@ class Amount:
         """There is something, and every two sizes are farther apart than the tools round."""
         sizes = sorted({Fraction(self.right), *(Fraction(each.answer) for each in self.mistakes)})
         distinct = len(sizes) == len(self.mistakes) + 1
-        apart = (high - low > max(low / 30, Fraction(64)) for low, high in pairwise(sizes))
+        least = Fraction(64 + 2 * self.within)
+        apart = (high - low > max(low / 30, least) for low, high in pairwise(sizes))
         return self.right > 0 and distinct and all(apart)
 
     def judge(self, answer: object) -> Verdict:
-        """Right within what the written form leaves open."""
+        """Right within what the written form, and the way there, leave open."""
         if is_blank(answer):
             return Verdict(None, BLANK)
         try:
             value, slack = size_of_answer(answer)
         except AnswerError as error:
             return Verdict(None, str(error))
-        if abs(value - self.right) < slack:
+        if abs(value - self.right) < slack + self.within:
             return Verdict(True, self.because)
         for mistake in self.mistakes:
             if abs(value - Fraction(mistake.answer)) < slack:

@@ -137,8 +137,10 @@ def test_what_a_listing_says_is_enough(student: str) -> None:
     """From the printed numbers alone one gets the answer."""
     kernel = exercises.make("neither-free-nor-vmo", student)
     row = kernel.question.split("````")[1].splitlines()[2].split()
-    total, free, vmos = (magmem.parse_size(word) for word in row[:3])
+    total, free, vmos, *others = (magmem.parse_size(word) for word in row)
     assert exercises.check(kernel, total - free - vmos).right
+    assert exercises.check(kernel, sum(others)).right
+    assert not exercises.check(kernel, sum(others) - others[1]).right  # without kfree
     sums = exercises.make("all-processes", student)
     lines = [line.split() for line in sums.question.splitlines() if "p:" in line]
     assert exercises.check(sums, sum(magmem.parse_size(line[1]) for line in lines)).right
