@@ -169,13 +169,13 @@ def _regions(snap: Snapshot) -> None:
     if not len(regions):
         return
     aspace, _ = _references("regions", regions, "aspace", len(snap.aspaces))
-    _, has_vmo = _references("regions", regions, "vmo", len(snap.vmos))
+    vmo, has_vmo = _references("regions", regions, "vmo", len(snap.vmos))
     if (aspace[1:] < aspace[:-1]).any():
         row = int(np.flatnonzero(aspace[1:] < aspace[:-1])[0]) + 1
         raise SnapshotError("regions", f"row {row}", "rows by address space", "another order")
     wrong = has_vmo & is_choice(regions["kind"], "vmar")
     if wrong.any():
-        found = str(regions["vmo"].to_numpy()[wrong][0])
+        found = str(vmo[wrong][0])
         raise SnapshotError("regions", _row(wrong), "no vmo on a VMAR", found)
 
 

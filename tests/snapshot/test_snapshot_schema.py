@@ -177,6 +177,7 @@ def test_other_rows_in_some_tables() -> None:
         ({"regions": REGIONS | {"vmo": [None, 2]}}, "vmo in 0 … 1"),  # a column of the new rows
         ({"vmos": {"id": ["a"], "pages_known": [True]}}, "vmo in 0 … 0"),  # one that leads to them
         ({"vmos": {}}, "vmo in 0"),
+        ({"regions": REGIONS | {"vmo": [1, 1]}}, "row 0: expected no vmo on a VMAR, found 1$"),
         ({"regions": REGIONS | {"size_bytes": [-1, 0]}}, "size_bytes of 0 or more"),
         ({"regions": TABLES["vmos"].frame(VMOS)}, "columns"),
     ],
