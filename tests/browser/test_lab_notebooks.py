@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,14 +55,16 @@ def test_chapter(page: Page, lab: Lab, notebook: str) -> None:
 
 def test_results_can_be_cleared_before_one_predicts(page: Page, lab: Lab) -> None:
     """The menu that the chapters name empties every cell; Run All brings back what was stored."""
-    open_notebook(page, lab, "01-address-spaces.ipynb")
+    chapter = lab.folder / "notebooks" / "01-address-spaces.ipynb"
+    shutil.copy(ROOT / "notebooks" / chapter.name, chapter.with_name("01-cleared.ipynb"))
+    open_notebook(page, lab, "01-cleared.ipynb")
     assert outputs(page)
     page.click(".lm-MenuBar-itemLabel:text-is('Edit')")
     page.click(".lm-Menu-itemLabel:text-is('Clear Outputs of All Cells')")
     assert outputs(page) == []
     run_all(page)
-    saved = save(page, lab, "01-address-spaces.ipynb")
-    assert saved.read_bytes() == (ROOT / "notebooks" / saved.name).read_bytes()
+    saved = save(page, lab, "01-cleared.ipynb")
+    assert saved.read_bytes() == (ROOT / "notebooks" / chapter.name).read_bytes()
 
 
 def figures(page: Page) -> list[tuple[float, float]]:

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page
 from support.lab import Lab, show, summary
 
+from magmem.listing import wrapped
+
 pytestmark = pytest.mark.browser
 
 TOP = {"x": 12.0, "y": 8.0}
@@ -51,7 +53,10 @@ def sentence_is(page: Page, start: str) -> None:
 
 def told(page: Page) -> list[str]:
     """The lines of `summary()`, blanks closed up, without head and sentence."""
-    return [re.sub(" +", " ", line.strip()) for line in summary(page).splitlines()[1:-1]]
+    text = summary(page)
+    said = wrapped(page.locator(".mt-sentence").inner_text())
+    assert text.strip().endswith(said)
+    return [re.sub(" +", " ", line.strip()) for line in text.split(said)[0].splitlines()[1:]]
 
 
 def test_by_keyboard_from_the_root_to_a_page_and_back(page: Page, lab: Lab) -> None:
