@@ -16,7 +16,7 @@ import pandas as pd
 
 __all__ = ["LINE_WIDTH", "Listing", "count", "wrapped"]
 
-LINE_WIDTH = 100
+LINE_WIDTH = 90
 """Characters in a line of prose in a listing; a notebook breaks a longer one within words."""
 
 

@@ -36,6 +36,9 @@ ASKS = re.compile(
 )
 """What the paragraph before a cell says if the cell's result answers a question."""
 
+LEADS_ON = re.compile(r"[^#\n][^\n]*:")
+"""A text cell that is one paragraph, and ends in what the next cell will show."""
+
 ONLY_IN_LAB = re.compile(
     r"To run a cell, .*|The results that stand here already .*|"
     r" ?To predict before you see, begin with \*Edit › Clear Outputs of All Cells\*\."
@@ -131,7 +134,10 @@ def for_reading(notebook: nbformat.NotebookNode) -> None:
         if asks.get(before.id) and cell.cell_type == "code" and "exercises.make" not in cell.source:
             cell.metadata["reveal"] = "What it shows"
             if after.cell_type == "markdown":
-                cell.outputs += read_out(after)
+                reading = read_out(after)
+                cell.outputs += reading
+                # "The same in words:" leads from a picture to a cell that answers too.
+                asks[after.id] |= not reading and LEADS_ON.fullmatch(after.source) is not None
 
 
 def read_out(text: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

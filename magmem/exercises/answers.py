@@ -13,7 +13,7 @@ from numbers import Integral, Rational, Real
 from magmem.errors import MagmemError
 from magmem.snapshot import PAGE_BYTES
 
-__all__ = ["AnswerError", "is_blank", "plain_words", "size_of_answer"]
+__all__ = ["AnswerError", "has_no_unit", "is_blank", "plain_words", "size_of_answer"]
 
 SIZE_FORM = "a size such as 12k, 1.5M, 3 pages or 4096 (bytes)"
 LONGEST = 60
@@ -33,6 +33,11 @@ class AnswerError(MagmemError):
 def is_blank(answer: object) -> bool:
     """Whether nothing was answered yet: None, an ellipsis, or text without a letter or digit."""
     return answer is None or answer is ... or (isinstance(answer, str) and not plain_words(answer))
+
+
+def has_no_unit(answer: object) -> bool:
+    """Whether a size is a number alone: such a one is bytes."""
+    return not (isinstance(answer, str) and re.search("[a-z]", answer.lower()))
 
 
 def size_of_answer(answer: object) -> tuple[Fraction, Fraction]:

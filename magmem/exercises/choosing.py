@@ -31,22 +31,24 @@ def which_tool(dice: Dice) -> Draft:
     """Each tool sees something the others do not."""
     process = f"`{dice.choice(PROCESSES)}` (koid {dice.between(1100, 9900)})"
     vmo, much = dice.choice(VMOS), size(dice.between(40, 4000))
-    unmapped = Mistake(
-        "ps|vmaps|memgraph -vt", "It tells of what processes map. Nobody maps this VMO."
-    )
+    unmapped = Mistake("ps|vmaps", "It tells of what processes map. Nobody maps this VMO.")
     holder = Question(
         f"{much} of memory are missing since about the time that {process} was started. They were "
-        "written into a VMO that nobody maps, and you do not know who has a handle to it. Which "
-        "command lists the VMO?",
+        "written into a VMO that nobody maps and that no process has a handle to: the kernel alone "
+        "keeps it. Which command lists the VMO?",
         "k mx vmos hidden",
-        (unmapped, Mistake("vmos", "It wants a process, and you do not know which one.")),
+        (
+            unmapped,
+            Mistake("vmos|memgraph -vt", "It tells of what processes map or have handles to."),
+        ),
     )
     held = Question(
         f"You suspect that {process} holds a VMO `{vmo}` of {much} without mapping it. Which "
-        "command shows what this process holds?",
+        "command lists what this one process holds, and how much is in it?",
         "vmos",
         (
             unmapped,
+            Mistake("memgraph -vt", "It tells of every process at once, as JSON for a program."),
             Mistake("k mx ht", "It lists handles, but not how much memory is behind them."),
             Mistake("k mx vmos hidden", "It lists hidden VMOs of everyone, without a holder."),
         ),
@@ -62,10 +64,11 @@ def which_tool(dice: Dice) -> Draft:
     )
     room = Question(
         f"{process} wants {much} more, and you want to know how much is free in all. Which command "
-        "says it?",
+        "prints it in one line?",
         "kstats -m",
         (
-            Mistake("ps|memgraph -vt", "It tells of processes; free memory belongs to none."),
+            Mistake("ps", "It tells of processes; free memory belongs to none."),
+            Mistake("memgraph -vt", "It has the number too, among hundreds of records of JSON."),
             Mistake("k mx asd kernel", "It shows the kernel's mappings, not what is free."),
         ),
     )
@@ -84,7 +87,8 @@ def which_tool(dice: Dice) -> Draft:
         (holder, held, region, room, kernel),
         TOOLS,
         "One of: {}. (Without koids: `vmaps`, not `vmaps 1234`.)",
-        "Read again what each tool counts: the cheat sheet in the README has them all.",
+        "Read again what each tool counts: the explorer of chapter 05 has a table of them.",
+        "that is what it shows and the others do not.",
     )
 
 
@@ -136,15 +140,20 @@ def which_column(dice: Dice) -> Draft:
         COLUMNS,
         "**Which column of `kstats -m`?** One of: {}.",
         "Ask what kind of page it is: a VMO's, the heap's, a page table's, or nobody's.",
+        "every page of the machine is in one column, and these are in that one.",
     )
 
 
 def _choice(
-    dice: Dice, questions: tuple[Question, ...], options: tuple[str, ...], asks: str, hint: str
+    dice: Dice,
+    questions: tuple[Question, ...],
+    options: tuple[str, ...],
+    asks: str,
+    hint: str,
+    because: str,
 ) -> Draft:
     """One of the questions, with the options in chance order."""
     question, right, mistakes = dice.choice(questions)
     shown = ", ".join(f"`{option}`" for option in dice.shuffled(options))
-    because = "that is what it shows and the others do not."
     key = Pick((right,), because, mistakes, hint, "one of those in the question", options)
     return Draft(f"{question}\n\n{asks.format(shown)}", key)

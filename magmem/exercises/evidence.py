@@ -32,6 +32,10 @@ def at_least(dice: Dice) -> Draft:
                     min(alloc, mapped) * PAGE_BYTES,
                     "That is the most it can be. What if as many pages as possible lie outside?",
                 ),
+                Mistake(
+                    (pages - mapped) * PAGE_BYTES,
+                    "That is what fits outside of the mapping. Where is the rest?",
+                ),
                 Mistake(0, "Not all of `alloc` fits into the part that is not mapped."),
                 Mistake(
                     alloc * mapped * PAGE_BYTES // pages,

@@ -31,7 +31,7 @@ def leaking_process(dice: Dice) -> Draft:
     pool.touch(dice.between(20, 90) * PAGE_BYTES, write=True)
     return Draft(
         f"Between the two states `exercise.before` and `exercise.after` (where `exercise` is your "
-        f"name for this one) lie {minutes} minutes, and memory fell all the time.\n\n"
+        f"name for this one) lie {minutes} minutes, and free memory fell all the time.\n\n"
         "**Which process leaks?**",
         Pick(
             (leaker.name, str(leaker.koid)),

@@ -28,9 +28,10 @@ def hidden_holder(dice: Dice) -> Draft:
     for number in range(dice.between(20, 30)):
         busy.create_vmo("4k", name=f"slot-{number}")
     return Draft(
-        f"A machine with six processes lacks {size(pages)} that `ps` does not show: some VMO is "
-        "written and mapped by nobody. Ask the machine, `exercise.machine` (where `exercise` is "
-        "your name for this one), with any tool.\n\n**Which process holds this VMO?**",
+        f"A machine with six processes lacks {size(pages)} that `ps` does not show: one of them "
+        "wrote so much into a VMO that nobody maps. Ask the machine, `exercise.machine` (where "
+        "`exercise` is your name for this one), with any tool.\n\n"
+        "**Which process holds this VMO?**",
         Pick(
             (holder.name, str(holder.koid)),
             "it has the only handle to the VMO, and no mapping shows it.",

@@ -13,9 +13,16 @@ from itertools import pairwise
 from typing import Protocol
 
 from magmem.errors import MagmemError
-from magmem.exercises.answers import AnswerError, is_blank, plain_words, size_of_answer
+from magmem.exercises.answers import (
+    AnswerError,
+    has_no_unit,
+    is_blank,
+    plain_words,
+    size_of_answer,
+)
 from magmem.sim import Machine
 from magmem.sizes import format_size
+from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Amount", "Built", "Key", "Mistake", "Pick", "Verdict", "in_words"]
 
@@ -134,6 +141,8 @@ class Amount:
         for mistake in self.mistakes:
             if abs(value - Fraction(mistake.answer)) < slack:
                 return Verdict(False, mistake.says)
+        if 0 < value < PAGE_BYTES and has_no_unit(answer):
+            return Verdict(False, f"A number without a unit is bytes. {self.hint}")
         return Verdict(False, self.hint)
 
 

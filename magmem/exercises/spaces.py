@@ -86,7 +86,7 @@ def resident(dice: Dice) -> Draft:
     text = magmem.vmaps(m, owner.koid)
     return Draft(
         f"`vmaps {owner.koid}` prints:\n{listing(text)}\n"
-        f"**How much memory does `{process}` have in its mappings?**",
+        f"**How much memory does `{process}` (koid {owner.koid}) have in its mappings?**",
         Amount(
             touched * PAGE_BYTES,
             "that is the sum of `:res` over the lines that begin with `M`.",
@@ -120,7 +120,7 @@ def rows_are_not_vmos(dice: Dice) -> Draft:
     text = magmem.vmos(m, owner.koid)
     return Draft(
         f"`vmos {owner.koid}` prints:\n{listing(text)}\n"
-        f"**How much memory do the VMOs that `{process}` uses have together?**",
+        f"**How much memory do the VMOs that `{process}` (koid {owner.koid}) uses have together?**",
         Amount(
             once * PAGE_BYTES,
             "each koid once: handles and mappings are rows, VMOs are what has memory.",

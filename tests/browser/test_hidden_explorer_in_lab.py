@@ -28,7 +28,7 @@ def test_hidden_vmo_by_mouse_and_keyboard(page: Page, lab: Lab) -> None:
     page.get_by_role("button", name="take away: mapping of A").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="take away: clone of B").wait_for()
+    page.get_by_role("button", name="take away: B's clone").wait_for()
     assert "clone: 2 of 8 pages written" in summary(page)
 
     page.get_by_role("button", name="page 4 of copy").click()

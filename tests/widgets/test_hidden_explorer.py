@@ -84,7 +84,7 @@ def test_a_handle_alone_is_unseen_by_ps() -> None:
     explorer = HiddenVmoExplorer()
     assert explorer.summary().splitlines() == [
         "VMO of 8 pages, kept by: handle of A",
-        "TOOL                   VMO    CLONE",
+        "TOOL                  DATA     COPY",
         "ps                       0        0",
         "vmaps                    0        0",
         "vmos                32,768        0",

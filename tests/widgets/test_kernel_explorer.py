@@ -112,7 +112,7 @@ def test_summary_is_deterministic() -> None:
     assert [line.split()[0] for line in lines[2:10]] == (
         ["free", "VMOs", "kheap", "kfree", "wired", "mmu", "other", "total"]
     )
-    assert lines[10].startswith("102 handles need 8k of arena:handles")
+    assert lines[10].startswith("102 handles, 2 of them the machine's own, need 8k of arena")
     assert lines == KernelExplorer(handles=100).summary().splitlines()
 
 

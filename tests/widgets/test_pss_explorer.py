@@ -89,9 +89,17 @@ def test_summary_says_the_picture_in_words() -> None:
         "PROCESS  PRIVATE   SHARED      PSS",
         "A              0    4,096    2,048",
         "B              0    4,096    2,048",
-        f"{last} All PSS together are 4,096 bytes: just what is",
-        "mapped.",
+        f"{last} All PSS together are 4,096 bytes: just",
+        "what is mapped.",
     ]
+
+
+def test_each_cell_tells_the_part_that_the_rule_charges() -> None:
+    """In one VMO for all, magenta-2017 divides page 1 by 4, though 2 map it; exact by those 2."""
+    explorer = PssExplorer(vmos="one VMO for all")
+    assert [mark["s"] for mark in marks(explorer, "r") if mark["s"]] == ["1/4"] * 6
+    explorer.rule = "exact"
+    assert [mark["s"] for mark in marks(explorer, "r") if mark["s"]] == ["1/4"] * 4 + ["1/2"] * 2
 
 
 def test_notebook_keeps_text_and_picture() -> None:

@@ -204,7 +204,7 @@ class AddressSpaceExplorer(Explorer):
         span = f"{node.base:#x} – {node.base + node.size_bytes:#x}"
         scene.text(LEFT + WIDE, 21, f"{span}, {format_size(node.size_bytes)}", anchor="end")
         shown = min(MOST_CHILDREN, len(node.children) - self.first)
-        note = "widths: log of size; gaps are narrow; filled: committed pages"
+        note = "widths: log of size; gaps are narrow; lower half: filled where pages are committed"
         if shown < len(node.children):
             note = f"{self.first + 1}–{self.first + shown} of {len(node.children)} children; {note}"
         scene.text(LEFT, 52, note, "faint", size=11)

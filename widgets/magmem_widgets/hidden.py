@@ -41,7 +41,7 @@ KEEPERS = {
     "handle": "handle of A",
     "mapping": "mapping of A",
     "kernel_mapping": "kernel mapping",
-    "clone": "clone of B",
+    "clone": "B's clone",
 }
 State = tuple[bool, bool, bool, bool, int]
 
@@ -190,7 +190,7 @@ class HiddenVmoExplorer(Explorer):
         lines = [f"VMO of {self.pages} pages, kept by: {', '.join(kept) or 'nothing'}"]
         if self.clone:
             lines.append(f"clone: {self._written()} of {self.pages} pages written")
-        lines.append(f"{'TOOL':<17}{'VMO':>9}{'CLONE':>9}")
+        lines.append(f"{'TOOL':<17}{'DATA':>9}{'COPY':>9}")
         lines += [
             f"{tool:<17}" + "".join(f"{int(size):>9,}" for size in sizes)
             for tool, sizes in self.counted().items()

@@ -174,12 +174,13 @@ class KernelExplorer(Explorer):
         """What the handles, the objects and the mappings cost, none of it in ps."""
         now, then = self.costs(), self.before()
         grown = now.heap_bytes - then.heap_bytes
+        handles = f"{now.handles:,} handles, 2 of them the machine's own, need"
         said = [
-            f"{now.handles:,} handles need {format_size(now.arena_bytes)} of arena:handles",
+            f"{handles} {format_size(now.arena_bytes)} of arena:handles",
             f"objects and mappings {format_size(grown)} of heap",
         ]
         mappings = count(self.mappings, f"{self.placement} mapping")
-        tables = f"{mappings} {count(now.table_pages, 'page-table page')}"
+        tables = f"{mappings} with {count(now.table_pages, 'page-table page')}"
         if self.mappings:
             other = PLACEMENTS[self.placement == PLACEMENTS[0]]
             tables += f" ({other}: {self._tables(other)})"

@@ -108,7 +108,7 @@ def sheet(
         "at": at,
         "chosen": lines.rows.key(row) if row >= 0 else "",
         "asker": sent.asker,
-        "units": [[unit, unit or "68k"] for unit in UNITS],
+        "units": [[unit, unit or "auto"] for unit in UNITS],
         "rules": list(words.items()),
         "crumbs": crumbs,
         **state,

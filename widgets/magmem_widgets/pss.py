@@ -119,7 +119,7 @@ class PssExplorer(Explorer):
 
     def scene(self) -> Scene:
         """The numbers of each process, the grid, and the sum at the right."""
-        table, counts = self.numbers(), self._counts()
+        table, counts, parts = self.numbers(), self._counts(), self._parts()
         names = table["name"].tolist()
         scene = Scene(760, 396, "pages and the processes that map them")
         left, top, cell = 96.0, 116.0, 30.0
@@ -141,7 +141,7 @@ class PssExplorer(Explorer):
                     cell,
                     cell,
                     tint if mapped else "none",
-                    text=f"1/{counts[page]}" if mapped and counts[page] > 1 else "",
+                    text=f"1/{parts[page]}" if mapped and parts[page] > 1 else "",
                     tip=f"{names[process]} {verb} page {page}: click or Enter",
                     act=f"toggle {page} {process}",
                 )
@@ -196,6 +196,12 @@ class PssExplorer(Explorer):
         for page, _ in self._mappings():
             found[page] += 1
         return found
+
+    def _parts(self) -> list[int]:
+        """By how many the rule divides each page: but for the exact one, by who maps the VMO."""
+        if self.vmos == LAYOUTS[0] or self.rule == "exact":
+            return self._counts()
+        return [len({process for _, process in self._mappings()})] * self.pages
 
     def _said(self, sharers: int) -> str:
         return {0: "mapped by nobody", 1: "private to one process"}.get(
