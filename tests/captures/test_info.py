@@ -29,8 +29,8 @@ arenas           absent       0  -     the arenas of physical memory
 kmem             absent       0  -     the kernel memory statistics
 
 Tables and their rows: tasks 15, sources 1
-Figures as the source reported them: tasks.reported_pss_bytes, tasks.reported_private_bytes,
-  tasks.reported_shared_bytes
+Figures as the source reported them: tasks.reported_pss_bytes,
+  tasks.reported_private_bytes, tasks.reported_shared_bytes
 
 SOURCE    LINES  DUMP  SIZES    TABLES
 guide-ps  2-18   ps    rounded  tasks
