@@ -130,6 +130,10 @@ def test_controls_follow_and_are_few() -> None:
     assert explorer.mapping
     explorer.written = 4
     assert (written.value, written.max) == (4, 6)
+    explorer.clone = False
+    assert written.disabled, "without a clone there is nothing to write to"
+    explorer.clone = True
+    assert not written.disabled
     with pytest.raises(traitlets.TraitError):
         explorer.pages = 99
 

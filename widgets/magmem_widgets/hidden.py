@@ -123,6 +123,7 @@ class HiddenVmoExplorer(Explorer):
         for name, control in zip((*KEEPERS, "written"), (*buttons, written), strict=True):
             traitlets.link((self, name), (control, "value"))
         traitlets.dlink((self, "pages"), (written, "max"))
+        traitlets.dlink((self, "clone"), (written, "disabled"), lambda clone: not clone)
         return [HBox(buttons), HBox([written])]
 
     def act(self, name: str) -> None:
