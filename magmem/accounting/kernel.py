@@ -62,8 +62,10 @@ class KernelView:
     ----------
     region : int64 array
         Rows of regions that are mappings of a known VMO; the other arrays follow this order.
-    vmo, aspace, offset_bytes, size_bytes : int64 arrays
-        What each mapping maps, where, and from where in the VMO.
+    vmo, aspace, size_bytes : int64 arrays
+        What each mapping maps, where, and how much of it.
+    offset_bytes : uint64 array
+        From where in the VMO; the kernel lets a mapping begin up to 2^64 − 8192.
     map_seq : int64 array
         Creation order of the mappings; the table's order where the capture does not say.
     """
@@ -75,7 +77,8 @@ class KernelView:
         self.region: Ints = np.flatnonzero(mapped & is_known(regions["vmo"]))
         self.vmo: Ints = self._column("vmo")
         self.aspace: Ints = self._column("aspace")
-        self.offset_bytes: Ints = self._column("vmo_offset_bytes")
+        # Wrapped to int64 by the reading and back again here, so that every bit stays.
+        self.offset_bytes = self._column("vmo_offset_bytes").view(np.uint64)
         self.size_bytes: Ints = self._column("size_bytes")
         told = is_known(regions["map_seq"])[self.region].all()
         self.map_seq: Ints = (
@@ -187,7 +190,7 @@ class KernelView:
     @cached_property
     def begin_page(self) -> Ints:
         """Per mapping: page index of the VMO where its range begins."""
-        return self.offset_bytes >> PAGE_SHIFT
+        return (self.offset_bytes >> PAGE_SHIFT).view(np.int64)
 
     @cached_property
     def end_page(self) -> Ints:

@@ -25,6 +25,7 @@ __all__ = [
     "check_unique",
     "hex_integers",
     "integers",
+    "offsets",
     "texts",
 ]
 
@@ -41,6 +42,13 @@ def integers(values: Sequence[int | None] | np.ndarray[Any, Any]) -> Any:
     mask = np.fromiter((value is None for value in values), bool, len(values))
     filled = [value or 0 for value in values] if mask.any() else values
     return pd.arrays.IntegerArray(np.array(filled, dtype=np.int64), mask)
+
+
+def offsets(values: Sequence[int | None]) -> Any:
+    """A ``UInt64`` array of integers from 0 to 2^64 − 1."""
+    mask = np.fromiter((value is None for value in values), bool, len(values))
+    filled = [value or 0 for value in values]
+    return pd.arrays.IntegerArray(np.array(filled, dtype=np.uint64), mask)
 
 
 def texts(values: Sequence[str | None]) -> Any:

@@ -214,7 +214,8 @@ def _regions(machine: Machine, layout: Layout, row_of: dict[Vmo, int]) -> Column
     flags |= np.array([mapping.cache for mapping in mappings], np.int64)
     addr = _addresses(machine, serial)
     addr[0] = KERNEL_VMAR_ADDR
-    first = np.array([mapping.vmo_first for mapping in mappings], np.int64)
+    offset = np.zeros(rows, np.uint64)
+    offset[at] = [mapping.vmo_offset_bytes for mapping in mappings]
     return {
         "aspace": space_rows,
         "depth": np.array(layout.depths, np.int64),
@@ -225,7 +226,7 @@ def _regions(machine: Machine, layout: Layout, row_of: dict[Vmo, int]) -> Column
         "addr": addr,
         "ref": reference.astype(np.int64),
         "vmo": spread([row_of[mapping.vmo] for mapping in mappings]),
-        "vmo_offset_bytes": spread(first * PAGE_BYTES),
+        "vmo_offset_bytes": pd.arrays.IntegerArray(offset, vmar),
         "perms": perms,
         "arch_mmu_flags": spread(flags),
         "map_seq": spread(serial[at]),

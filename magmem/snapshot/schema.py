@@ -6,7 +6,7 @@ A column is of one of five sorts:
 sort       pandas dtype                    when `required` (never missing)
 =========  ==============================  ==============================
 ``int``    ``Int64``                       ``int64``
-``uint``   ``UInt64`` (addresses)          ``uint64``
+``uint``   ``UInt64`` (addresses, offsets) ``uint64``
 ``text``   ``string[python]``              the same, without missing
 ``bool``   ``boolean``                     ``bool``
 choices    ``category`` with fixed values  the same, without missing
@@ -57,6 +57,11 @@ class Column:
             "choice": (pd.CategoricalDtype(self.choices), pd.CategoricalDtype(self.choices)),
         }
         object.__setattr__(self, "dtype", dtypes[self.sort][self.required])
+
+    @property
+    def is_address(self) -> bool:
+        """Whether its numbers are written ``0x…``; other numbers of 64 bits are plain integers."""
+        return self.unit == "address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,12 @@ REGIONS = _table(
     _uint("addr", "Address of the kernel's object, as dumps print it."),
     _int("ref", "Reference count, as dumps print it."),
     _int("vmo", "Mappings: row in vmos."),
-    _int("vmo_offset_bytes", "Mappings: where in the VMO the range begins.", "bytes"),
+    Column(
+        "vmo_offset_bytes",
+        "uint",
+        "Mappings: where in the VMO the range begins; up to 2^64 − 8192, far past any VMO's end.",
+        "bytes",
+    ),
     _text("perms", "Mappings: `rwx` with `-` for missing."),
     _int("arch_mmu_flags", "Mappings: the raw flags (4 user, 8 r, 0x10 w, 0x20 x, 0x80 invalid)."),
     _int("map_seq", "Mappings: global creation number, unique."),

@@ -118,11 +118,10 @@ class Spaces:
             part[name].tolist()
             for name in ("kind", "depth", "base", "size_bytes", "name", "perms", "vmo")
         ]
-        vmo, offset, size = (
-            part[name].fillna(0).to_numpy(np.int64)
-            for name in ("vmo", "vmo_offset_bytes", "size_bytes")
-        )
-        offset //= PAGE_BYTES
+        vmo, size = (part[name].fillna(0).to_numpy(np.int64) for name in ("vmo", "size_bytes"))
+        # Divided before it becomes int64: an offset may have 64 bits.
+        begin = part["vmo_offset_bytes"].fillna(0).to_numpy(np.uint64)
+        offset = (begin // np.uint64(PAGE_BYTES)).astype(np.int64)
         pages = self._runs.count(np.maximum(vmo, 0), offset, offset - (-size // PAGE_BYTES))
         owned = np.where(vmo < 0, 0, pages * PAGE_BYTES).tolist()
         for at, values in enumerate(zip(*fields, offset.tolist(), owned, strict=True)):

@@ -14,7 +14,7 @@ from magmem.accounting.report import one_line
 from magmem.accounting.runs import Ints
 from magmem.listing import count
 from magmem.sizes import format_size
-from magmem.snapshot import Snapshot
+from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.tools.address_space import resident_bytes
 from magmem.tools.process import runs
 from magmem.tools.vmo_rows import rights_words, vmo_facts
@@ -67,7 +67,8 @@ class MachineFacts:
         self.pages_known: Bools = snap.vmos["pages_known"].to_numpy()
         regions = snap.regions
         self.vmo = plain(regions["vmo"])
-        self.offset = plain(regions["vmo_offset_bytes"])
+        # In pages, because in bytes an offset may be above what int64 holds.
+        self.first_page = plain(regions["vmo_offset_bytes"] // PAGE_BYTES)
         self.size = plain(regions["size_bytes"])
         self.resident = plain(resident_bytes(snap))
         self.handle_vmo = plain(snap.handles["vmo"])

@@ -85,10 +85,10 @@ class Inside:
         vmo = int(facts.vmo[region])
         if vmo < 0:
             return Block.note("Which VMO it maps is not in this capture.")
-        first = int(facts.offset[region])
+        first = int(facts.first_page[region])
         if first < 0:
             return Block.note("Where in the VMO it begins is not in this capture.")
-        return self._runs(vmo, first // PAGE_BYTES, -(-(first + facts.size[region]) // PAGE_BYTES))
+        return self._runs(vmo, first, first - int(-facts.size[region] // PAGE_BYTES))
 
     def opens(self, block: Block) -> Ints:
         """Which rows have something below them."""

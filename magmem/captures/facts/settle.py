@@ -190,6 +190,6 @@ class Settler:
         column = TABLES[self.table].columns[name]
         if column.choices:
             return column.choices[int(value)]
-        if column.sort == "uint":
+        if column.is_address:
             return f"{int(value):#x}"
         return repr(value) if isinstance(value, str) else str(value)

@@ -48,6 +48,9 @@ PERMS: Final = tuple(f"{r}{w}{x}" for r in "r-" for w in "w-" for x in "x-")
 """What a mapping's ``perms`` may be."""
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Offset = Annotated[int, msgspec.Meta(ge=0)]
+"""An integer of 0 … 2^64 − 1; msgspec cannot state that bound, so the readers hold to it."""
+
 Run = tuple[Natural, Natural]
 
 
@@ -133,7 +136,7 @@ class Mapping(_Record, tag_field="type", tag="mapping"):
     size: Natural
     perms: str
     vmo: str
-    vmo_offset: Natural = 0
+    vmo_offset: Offset = 0
     arch_mmu_flags: str | None = None
     map_seq: Natural | None = None
     entries: list[Run] | None = None
@@ -197,7 +200,7 @@ class Process(_Record):
 def _row(table: Table) -> type[msgspec.Struct]:
     kinds: dict[str, Any] = {
         "int": Integer,
-        "uint": str,
+        "uint": Offset,
         "text": str,
         "bool": bool,
         "choice": str,
@@ -206,10 +209,9 @@ def _row(table: Table) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         f"{table.name}_row",
         [
-            (column.name, kinds[column.sort])
-            if column.required
-            else (column.name, kinds[column.sort] | None, None)
+            (column.name, kind) if column.required else (column.name, kind | None, None)
             for column in columns
+            for kind in [str if column.is_address else kinds[column.sort]]
         ],
         bases=(_Record,),
     )

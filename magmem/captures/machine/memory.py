@@ -20,9 +20,9 @@ from magmem.captures.columns import (
     check_unique,
     hex_integers,
     integers,
+    offsets,
     texts,
 )
-from magmem.captures.json_text import INT63_MAX
 from magmem.captures.machine.format import PERMS, Mapping, Vmar
 from magmem.captures.machine.index import MachineIndex
 from magmem.captures.machine.tree import check_geometry
@@ -52,7 +52,7 @@ def vmo_columns(index: MachineIndex) -> MappingOf[str, Any]:
     for at, vmo in enumerate(vmos):
         if vmo.parent is not None and vmo.parent not in index.vmo_row:
             raise index.failure(f"vmos[{at}].parent", "the id of a VMO", vmo.parent)
-        _check_offset(index, f"vmos[{at}].parent_offset", vmo.parent_offset, vmo.size)
+        _check_offset(index, f"vmos[{at}].parent_offset", vmo.parent_offset, vmo.size, 63)
         if vmo.kind == "physical" and vmo.committed:
             expected = "no committed pages on a physical VMO"
             raise index.failure(f"vmos[{at}].committed", expected, vmo.committed)
@@ -138,7 +138,7 @@ def region_columns(index: MachineIndex) -> MappingOf[str, Any]:
         "addr": addresses([node.addr for node in nodes], source, place, "addr"),
         "ref": integers([node.ref for node in nodes]),
         "vmo": integers([None if node is None else index.vmo_row[node.vmo] for node in maps]),
-        "vmo_offset_bytes": integers([None if node is None else node.vmo_offset for node in maps]),
+        "vmo_offset_bytes": offsets([None if node is None else node.vmo_offset for node in maps]),
         "perms": texts(perms),
         "arch_mmu_flags": hex_integers(flags, source, place, "arch_mmu_flags"),
         "map_seq": integers([None if node is None else node.map_seq for node in maps]),
@@ -156,17 +156,17 @@ def _check_mappings(index: MachineIndex, maps: Sequence[Mapping | None]) -> None
         if node.vmo not in index.vmo_row:
             raise index.failure(f"{place(row)}.vmo", "the id of a VMO", node.vmo)
         if node.vmo_offset:
-            _check_offset(index, f"{place(row)}.vmo_offset", node.vmo_offset, node.size)
+            _check_offset(index, f"{place(row)}.vmo_offset", node.vmo_offset, node.size, 64)
         if node.map_seq is not None and first_use.setdefault(node.map_seq, row) != row:
             found = f"{node.map_seq} again (first in {place(first_use[node.map_seq])})"
             raise index.failure(f"{place(row)}.map_seq", "a number of its own", found)
 
 
-def _check_offset(index: MachineIndex, place: str, offset: int, size: int) -> None:
+def _check_offset(index: MachineIndex, place: str, offset: int, size: int, bits: int) -> None:
     if offset % PAGE_BYTES:
         raise index.failure(place, f"a multiple of {PAGE_BYTES}", offset)
-    if offset + size > INT63_MAX:
-        raise index.failure(place, "a range that ends below 2^63", offset)
+    if offset + size >= 1 << bits:
+        raise index.failure(place, f"a range that ends below 2^{bits}", offset)
 
 
 def _runs(

@@ -15,8 +15,17 @@ from typing import Any
 
 import pandas as pd
 
-from magmem.captures.columns import addresses, check_choices, integers, texts
+from magmem.captures.columns import (
+    Place,
+    addresses,
+    check_choices,
+    integers,
+    offsets,
+    texts,
+)
+from magmem.captures.json_text import shorten
 from magmem.captures.machine.format import Tables
+from magmem.errors import CaptureError
 from magmem.snapshot import TABLES, Column
 
 __all__ = ["frames_from_tables", "plain_values", "table_records"]
@@ -51,8 +60,11 @@ def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
 
 def _array(values: Sequence[Any], column: Column, source: str, path: str) -> Any:
     place = partial(_row_place, path)
-    if column.sort == "uint":
+    if column.is_address:
         return addresses(values, source, place, column.name)
+    if column.sort == "uint":
+        _check_64_bits(values, source, place, column.name)
+        return offsets(values)
     if column.sort == "text":
         return texts(values)
     if column.sort == "choice":
@@ -61,6 +73,13 @@ def _array(values: Sequence[Any], column: Column, source: str, path: str) -> Any
     if column.sort == "int" and not column.required:
         return integers(values)
     return values
+
+
+def _check_64_bits(values: Sequence[int | None], source: str, place: Place, field: str) -> None:
+    for row, value in enumerate(values):
+        if value is not None and value >= 1 << 64:
+            where = f"{place(row)}.{field}"
+            raise CaptureError(source, where, "a number below 2^64", shorten(value))
 
 
 def _row_place(path: str, row: int) -> str:
@@ -82,6 +101,6 @@ def plain_values(series: pd.Series[Any], column: Column) -> list[Any]:
     """A column as Python values, ``None`` where missing, addresses as ``"0x…"``."""
     known = series.notna().to_numpy(dtype=bool)
     values: list[Any] = series.astype(object).where(known, None).tolist()
-    if column.sort == "uint":
+    if column.is_address:
         return [None if value is None else f"{value:#x}" for value in values]
     return values

@@ -60,7 +60,8 @@ class AsdReader(Reader):
         self.depths, self.kinds = array("q"), array("b")
         self.addrs, self.bases, self.sizes = array("Q"), array("Q"), array("q")
         self.region_names: list[str | None] = []
-        self.refs, self.vmos, self.offsets = array("q"), array("q"), array("q")
+        self.refs, self.vmos = array("q"), array("q")
+        self.offsets: list[int | None] = []
         self.mmu_flags, self.resident = array("q"), array("q")
         self.perms: list[str | None] = []
         self.vmo_dumps, self.vmo_lines = array("q"), array("q")
@@ -184,7 +185,7 @@ class AsdReader(Reader):
         self.region_names.append(name)
         self.refs.append(ref)
         self.vmos.append(-1)
-        self.offsets.append(-1)
+        self.offsets.append(None)
         self.mmu_flags.append(-1)
         self.perms.append(None)
         self.resident.append(-1)
@@ -194,7 +195,7 @@ class AsdReader(Reader):
         flags = self._number(row[6], number, "flags")
         addr = self.address(row[7], number, "an address")
         koid = self.count(row[8], number, "a koid")
-        offset = self._number(row[9], number, "an offset")
+        offset = self.address(row[9], number, "an offset")
         pages = self.count(row[10], number, "a count of pages")
         ref = self.count(row[11], number, "a count")
         name = self.name(row[12], number)
