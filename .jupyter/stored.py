@@ -27,7 +27,7 @@ def drop_views(notebook: Any) -> None:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if VIEW in data and "image/png" in data:
+            if VIEW in data and ("image/png" in data or "text/html" in data):
                 del data[VIEW]
 
 

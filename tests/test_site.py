@@ -57,7 +57,9 @@ def test_every_stored_picture_is_shown(pages: dict[str, str]) -> None:
     for path in NOTEBOOKS:
         cells = nbformat.read(path, as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
-        stored = sum("image/png" in output.get("data", {}) for output in outputs)
+        data = [output.get("data", {}) for output in outputs]
+        stored = sum("image/png" in one for one in data)
+        stored += sum(one.get("text/html", "").count('src="data:image/png;') for one in data)
         assert pages[f"{path.stem}.html"].count('src="data:image/png;base64,') == stored
 
 

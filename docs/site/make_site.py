@@ -80,11 +80,16 @@ def text_page(path: Path) -> Page:
 
 def picture_of(page: Page) -> bytes | None:
     """The largest picture among a chapter's outputs: the one with most in it."""
+    shown = [
+        output.get("data", {}) for cell in page.notebook.cells for output in cell.get("outputs", [])
+    ]
     found = [
-        base64.b64decode(output["data"]["image/png"])
-        for cell in page.notebook.cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        base64.b64decode(picture)
+        for data in shown
+        for picture in (
+            *([data["image/png"]] if "image/png" in data else ()),
+            *re.findall(r'src="data:image/png;base64,([^"]*)"', data.get("text/html", "")),
+        )
     ]
     return max(found, key=len, default=None)
 
@@ -97,6 +102,16 @@ def linked(source: str, pages: set[str]) -> str:
         return f"]({page}{found[2] or ''})" if page in pages else found[0]
 
     return re.sub(r"\]\(([^)#:]+\.(?:ipynb|md))(#[^)]*)?\)", target, source)
+
+
+def linked_html(html: str, pages: set[str]) -> str:
+    """The same for the HTML of an output, such as the answer to a prediction."""
+
+    def target(found: re.Match[str]) -> str:
+        page = f"{Path(found[1]).stem}.html"
+        return f'href="{page}{found[2] or ""}"' if page in pages else found[0]
+
+    return re.sub(r'href="([^"#:]+\.(?:ipynb|md))(#[^"]*)?"', target, html)
 
 
 def contents(chapters: list[Page], texts: list[Page], folder: Path) -> Page:
@@ -162,6 +177,9 @@ def render(page: Page, before: Page | None, after: Page | None, pages: set[str])
     for cell in page.notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, pages)
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = linked_html(output.data["text/html"], pages)
     for_reading(page.notebook)
     page.notebook.metadata["title"] = page.plain_title
     resources: dict[str, Any] = {

@@ -39,6 +39,7 @@ COMMANDS = {
     "top": "magmem.cli.live:top",
     "linux-ledger": "magmem.cli.live:linux_ledger",
     "exercises": "magmem.cli.exercises:exercises",
+    "guesses": "magmem.cli.guesses:guesses",
     "completion": "magmem.cli.completion:completion",
 }
 """Subcommand name to ``module:function`` of its click command."""

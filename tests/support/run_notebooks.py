@@ -6,6 +6,7 @@ Usage: run_notebooks.py NOTEBOOK... [--check]   (--check: fail if a run would ch
 
 from __future__ import annotations
 
+import re
 import sys
 from base64 import b64decode
 from io import BytesIO
@@ -70,11 +71,28 @@ def _differing(before: Any, after: Any) -> list[str]:
     old, new = before.get("data", {}), after.get("data", {})
     found = [] if _rest(before, "data") == _rest(after, "data") else ["text or kind"]
     kinds = sorted({*old, *new} - {"image/png"})
-    found += [kind for kind in kinds if old.get(kind) != new.get(kind)]
-    pictures = [data.get("image/png") for data in (old, new)]
-    if pictures[0] != pictures[1] and not (all(pictures) and _look_alike(*pictures)):
+    found += [kind for kind in kinds if _words(old.get(kind)) != _words(new.get(kind))]
+    pictures = [_pictures(data) for data in (old, new)]
+    if pictures[0] != pictures[1] and not (
+        len(pictures[0]) == len(pictures[1]) and all(map(_look_alike, *pictures))
+    ):
         found.append("the picture")
     return found
+
+
+_INSIDE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=\s]*)"')
+"""A picture in the HTML of a prediction's answer."""
+
+
+def _words(text: Any) -> Any:
+    """An output's text without the pictures in it."""
+    return _INSIDE.sub("", text) if isinstance(text, str) else text
+
+
+def _pictures(data: dict[str, Any]) -> list[str]:
+    """Every picture of an output, in base64: its own, and those in its HTML."""
+    own = [data["image/png"]] if "image/png" in data else []
+    return [*own, *_INSIDE.findall(data.get("text/html", ""))]
 
 
 def _look_alike(before: str, after: str) -> bool:

@@ -5,6 +5,8 @@
 >>> print(explorer.summary())  # doctest: +SKIP
 
 State is in traits, so that a notebook can set it; ``summary()`` says in words what is shown.
+``%load_ext magmem_widgets`` gives a notebook ``%%predict`` and the other magics of
+`magmem_widgets.predictions`.
 """
 
 from magmem_widgets.aspace import AddressSpaceExplorer
@@ -16,6 +18,7 @@ from magmem_widgets.kernel import KernelExplorer
 from magmem_widgets.lab import MultiplyMappedLab
 from magmem_widgets.machine import MachineExplorer
 from magmem_widgets.machine_sheet import MachineView
+from magmem_widgets.predictions import load_ipython_extension
 from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
@@ -33,4 +36,5 @@ __all__ = [
     "TimeMachine",
     "TreemapExplorer",
     "TreemapView",
+    "load_ipython_extension",
 ]
