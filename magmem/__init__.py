@@ -82,6 +82,7 @@ _EXPORTS = {
     "OutOfRange": "magmem.errors",
     "PageFault": "magmem.errors",
     "Unavailable": "magmem.errors",
+    "WrongArgument": "magmem.errors",
     "WrongType": "magmem.errors",
 }
 """Public names and the module each lives in; `tests/test_public_api.py` keeps the list true."""

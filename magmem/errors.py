@@ -27,6 +27,7 @@ __all__ = [
     "SnapshotError",
     "Unavailable",
     "UnknownDataset",
+    "WrongArgument",
     "WrongType",
 ]
 
@@ -136,6 +137,10 @@ class InvalidArgs(KernelError, ValueError):
 
     status = "ERR_INVALID_ARGS"
     code = -10
+
+
+class WrongArgument(InvalidArgs, TypeError):
+    """An argument of a Python type that the call cannot take; the message names the argument."""
 
 
 class BadHandle(KernelError):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Any
+from operator import index
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = [
     "UNITS",
@@ -27,9 +29,8 @@ __all__ = [
 UNITS = "BkMGTPE"
 _UNIT_BYTES: dict[str, int] = {unit: 1024**power for power, unit in enumerate(UNITS)}
 _UNIT_BYTES["K"] = 1024
-_SCALES = np.zeros(128, np.int64)  # by letter; 0 = not in the fast lane
-for _unit in "BkKMG":
-    _SCALES[ord(_unit)] = _UNIT_BYTES[_unit]
+# By letter; 0 = not in the fast lane.
+_SCALES = [_UNIT_BYTES[chr(code)] if chr(code) in "BkKMG" else 0 for code in range(128)]
 _SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?([BkKMGTPE]?)")
 
 
@@ -83,6 +84,8 @@ def format_sizes(sizes_bytes: npt.ArrayLike, unit: str = "") -> npt.NDArray[np.s
     ValueError
         A negative size.
     """
+    import numpy as np
+
     whole = np.array(sizes_bytes, dtype=np.uint64 if _is_unsigned(sizes_bytes) else np.int64)
     if whole.size and whole.min() < 0:
         raise ValueError(f"expected sizes of 0 bytes or more, found {whole.min()}")
@@ -134,11 +137,15 @@ def parse_size(size: int | str) -> int:
         whole, decimals, unit = match.groups()
         number = Fraction(f"{whole}.{decimals}" if decimals else whole)
         return int(number * _UNIT_BYTES.get(unit, 1) + Fraction(1, 2))
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+    try:
+        number_of_bytes = index(size)
+    except TypeError:
+        number_of_bytes = None
+    if isinstance(size, bool) or number_of_bytes is None:
         raise TypeError(f"expected a size such as 68k or a number of bytes, found {size!r}")
-    if size < 0:
+    if number_of_bytes < 0:
         raise ValueError(f"expected a size of 0 bytes or more, found {size}")
-    return int(size)
+    return number_of_bytes
 
 
 def parse_printed_size(text: str) -> int:
@@ -179,6 +186,8 @@ def parse_sizes(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:
     ValueError
         A text that is not a size, or more than 63 bits.
     """
+    import numpy as np
+
     text = np.char.strip(np.asarray(sizes, dtype=str))
     result = np.zeros(text.shape, np.int64)
     if not text.size:
@@ -198,7 +207,7 @@ def parse_sizes(sizes: npt.ArrayLike) -> npt.NDArray[np.int64]:
         & (np.char.str_len(decimals) <= 3)
         & (unit_length <= 1)
     )
-    scale = np.where(unit_length == 1, _SCALES[np.minimum(last[..., 0], 127)], 1)
+    scale = np.where(unit_length == 1, np.array(_SCALES)[np.minimum(last[..., 0], 127)], 1)
     simple &= scale > 0
     tens = np.array([1, 10, 100, 1000])[np.minimum(np.char.str_len(decimals), 3)]
     fraction = np.where(simple & (decimals != ""), decimals, "0").astype(np.int64)

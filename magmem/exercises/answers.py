@@ -11,7 +11,7 @@ from fractions import Fraction
 from numbers import Integral, Rational, Real
 
 from magmem.errors import MagmemError
-from magmem.snapshot import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["AnswerError", "has_no_unit", "is_blank", "plain_words", "size_of_answer"]
 

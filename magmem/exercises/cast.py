@@ -6,7 +6,7 @@ from magmem.exercises.dice import Dice
 from magmem.scenarios.loader import vmo_handle
 from magmem.sim import Machine, Process, VmoHandle
 from magmem.sizes import format_size
-from magmem.snapshot import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = [
     "PROCESSES",

@@ -22,7 +22,7 @@ from magmem.exercises.answers import (
 )
 from magmem.sim import Machine
 from magmem.sizes import format_size
-from magmem.snapshot import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["Amount", "Built", "Key", "Mistake", "Pick", "Verdict", "in_words"]
 

@@ -10,7 +10,7 @@ from magmem.exercises.dice import Dice
 from magmem.exercises.keys import Amount, Built, Mistake
 from magmem.exercises.registry import Draft, exercise
 from magmem.sim import Machine, Process
-from magmem.snapshot import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__: list[str] = []
 

@@ -7,7 +7,7 @@ from magmem.exercises.cast import PROCESSES, VMOS, committed, listing, machine, 
 from magmem.exercises.dice import Dice
 from magmem.exercises.keys import Amount, Mistake
 from magmem.exercises.registry import Draft, exercise
-from magmem.snapshot import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__: list[str] = []
 

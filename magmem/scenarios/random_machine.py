@@ -9,7 +9,7 @@ from magmem.scenarios.registry import scenario
 from magmem.sim import Machine
 from magmem.sim.process import Process
 from magmem.sim.vmo_handle import VmoHandle
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["random_machine"]
 

@@ -1,16 +1,17 @@
 """An address space: its tree of VMARs and mappings, its page tables, and access by address.
 
-The kernel has one, every living process has one. An access may span several mappings; it is all or
-nothing.
+The kernel has one, every living process has one. An access may span several mappings. Where it
+faults half-way, the pages before the fault stay as the access left them, and that much is recorded
+(reference/kernel.md "VMARs and mappings"); where memory runs out, nothing has happened.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from magmem.errors import PageFault
+from magmem.errors import BadState, NoMemory, PageFault
 from magmem.sim import commit, vmo_access
-from magmem.sim.arguments import bytes_of
+from magmem.sim.arguments import bytes_of, shown, shown_hex
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.mapping import Mapping, fault
 from magmem.sim.pagetable import PageTables
@@ -32,6 +33,10 @@ USER_SIZE: Final = 0x7FFFFEFFF000
 """Length of a process's range."""
 
 
+Part = tuple[Mapping, int, int]
+"""A mapping, and the addresses of an access that lie in it, half open."""
+
+
 class AddressSpace:
     """One address space.
 
@@ -45,6 +50,8 @@ class AddressSpace:
         The VMAR over the whole range.
     tables : PageTables
         Its page tables.
+    vdso_code : Mapping or None
+        Where the vDSO's code is mapped (`magmem.sim.vdso`).
     """
 
     __slots__ = (
@@ -60,6 +67,7 @@ class AddressSpace:
         "serial",
         "size_bytes",
         "tables",
+        "vdso_code",
     )
 
     def __init__(
@@ -74,6 +82,7 @@ class AddressSpace:
         self.base = base
         self.size_bytes = size_bytes
         self.alive = True
+        self.vdso_code: Mapping | None = None
         # The kernel's own address space and root VMAR are part of its image, not of the heap.
         self.serial = -1 if process is None else machine.heap.take(HEAP_BYTES["address space"])
         self.tables = PageTables(machine.physical)
@@ -119,45 +128,69 @@ class AddressSpace:
         Raises
         ------
         PageFault
-            The first address that may not be accessed so; nothing has changed.
+            The first address that may not be accessed so; the pages before it have been.
         NoMemory
             Not everything fits; nothing has changed.
         """
-        return sum(
+        parts, refusal = self._parts(address, length, access)
+        self._require(parts, access)
+        taken = sum(
             fault(mapping, at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12, access, at)
-            for mapping, at, stop in self._checked(address, length, access)
+            for mapping, at, stop in parts
         )
+        if parts or refusal is None:
+            done = length if refusal is None else parts[-1][2] - address
+            self._record("touch", address, done, access)
+        if refusal is not None:
+            raise refusal
+        return taken
 
     def read(self, address: int, length: int) -> bytes:
         """Bytes of a range, after a read fault on every page of it."""
-        self._bytes_only(address, length, READ)
-        self.touch(address, length, READ)
-        data = b"".join(
-            vmo_access.read_pages(m.vmo, at - m.base + m.vmo_offset_bytes, stop - at)
-            for m, at, stop in self._parts(address, length, READ)
-        )
-        self._record("read", address, length)
+        if length > vmo_access.MAX_READ_BYTES:
+            raise NoMemory(
+                f"reading {shown(length)} bytes at once: {vmo_access.MAX_READ_BYTES} are the most"
+            )
+        parts, refusal = self._parts(address, length, READ)
+        self._bytes_only(parts)
+        self._require(parts, READ)
+        data = b""
+        for mapping, at, stop in parts:
+            fault(mapping, at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12, READ, at)
+            offset = at - mapping.base + mapping.vmo_offset_bytes
+            data += vmo_access.read_pages(mapping.vmo, offset, stop - at)
+        if parts or refusal is None:
+            self._record("read", address, len(data))
+        if refusal is not None:
+            raise refusal
         return data
 
     def write(self, address: int, data: bytes) -> int:
         """Write bytes to a range, after a write fault on every page; returns pages committed."""
         data = bytes_of(data)
-        self._bytes_only(address, len(data), WRITE)
+        parts, refusal = self._parts(address, len(data), WRITE)
+        self._bytes_only(parts)
+        self._require(parts, WRITE)
         taken = 0
         # In address order: a later page may be a clone's, which copies what was just written.
-        for mapping, at, stop in self._checked(address, len(data), WRITE):
+        for mapping, at, stop in parts:
             start, end = at - mapping.base >> 12, (stop - mapping.base + 4095) >> 12
             taken += fault(mapping, start, end, WRITE, at)
             offset = at - mapping.base + mapping.vmo_offset_bytes
             vmo_access.store(mapping.vmo, offset, data[at - address : stop - address])
-        self._record("write", address, data)
+        if parts or refusal is None:
+            done = data if refusal is None else data[: parts[-1][2] - address]
+            self._record("write", address, done)
+        if refusal is not None:
+            raise refusal
         return taken
 
-    def touch_recorded(self, address: int, length: int, access: int) -> int:
-        """`touch` as an operation of its own."""
-        taken = self.touch(address, length, access)
-        self._record("touch", address, length, access)
-        return taken
+    def decommit(self, base: int, offset: int, length: int) -> int:
+        """`Mapping.decommit` of the mapping that begins at `base`."""
+        mapping = self.find(base)
+        if mapping is None:
+            raise BadState(f"nothing is mapped at {shown_hex(base)}")
+        return mapping.decommit(offset, length)
 
     def destroy(self) -> None:
         """Unmap everything and free the page tables."""
@@ -172,39 +205,40 @@ class AddressSpace:
         if self.machine.recording:
             self.machine.record(op, self.koid, self.koid, *args)
 
-    def _bytes_only(self, address: int, length: int, access: int) -> None:
-        for mapping, _, _ in self._parts(address, length, access):
+    def _bytes_only(self, parts: list[Part]) -> None:
+        for mapping, _, _ in parts:
             vmo_access.require_paged(mapping.vmo, "bytes")
 
-    def _parts(self, address: int, length: int, access: int) -> list[tuple[Mapping, int, int]]:
-        """The mappings a range meets, with the addresses in each.
+    def _parts(self, address: int, length: int, access: int) -> tuple[list[Part], PageFault | None]:
+        """The mappings a range meets, with the addresses in each, up to the first fault if any.
 
-        Raises
-        ------
-        PageFault
-            A gap, or a mapping that may not be accessed so.
+        A fault is at a gap, or where a mapping may not be accessed so.
         """
-        parts = []
+        parts: list[Part] = []
         end = address + length
         while address < end:
             mapping = self.find(address)
             if mapping is None:
-                raise PageFault(address, ACCESS_NAMES[access], "no mapping")
+                return parts, PageFault(address, ACCESS_NAMES[access], "no mapping")
             stop = min(end, mapping.end)
-            mapping.check((stop - mapping.base + 4095) >> 12, access, address)
+            try:
+                mapping.check((stop - mapping.base + 4095) >> 12, access, address)
+            except PageFault as refusal:
+                if refusal.address > address:
+                    parts.append((mapping, address, refusal.address))
+                return parts, refusal
             parts.append((mapping, address, stop))
             address = stop
-        return parts
+        return parts, None
 
-    def _checked(self, address: int, length: int, access: int) -> list[tuple[Mapping, int, int]]:
-        """The same, and all of it can be done; nothing has been done yet.
+    def _require(self, parts: list[Part], access: int) -> None:
+        """Raise `NoMemory` unless all of it can be done; nothing has been done yet.
 
         Pages that two of the mappings share are required twice over, so an access may be refused
         although its last few pages would just have fitted.
         """
-        parts = self._parts(address, length, access)
         if len(parts) < 2:
-            return parts
+            return
         needed = 0
         missing: list[tuple[int, int]] = []
         for mapping, at, stop in parts:
@@ -216,4 +250,3 @@ class AddressSpace:
             gaps = [(start, end)] if mapping.entries is None else mapping.entries.gaps(start, end)
             missing += [(page + s, page + e) for s, e in gaps]
         self.physical.require(needed + self.tables.lacking(missing), "the access")
-        return parts

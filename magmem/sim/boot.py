@@ -13,17 +13,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from magmem.errors import InvalidArgs, NoMemory
-from magmem.sim.arguments import size_of
+from magmem.sim.arguments import flag, number_of, shown, shown_hex, size_of, text_of, wrong
 from magmem.sim.heap import GROW_PAGES, HEAP_BYTES
 from magmem.sim.kernel import KERNEL_BASE, Kernel
 from magmem.sim.physical import ALLOC, FREE, MMU, WIRED, Arena
+from magmem.sim.vdso import VDSO_PAGES
 from magmem.sim.vmo import Vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.machine import Machine
 
-__all__ = ["BootPlan", "boot", "memory_ranges"]
+__all__ = ["BootPlan", "boot", "boot_plan", "memory_ranges"]
+
+MAX_PHYSICAL: Final = 1 << 52
+"""Where the physical addresses of x86-64 end."""
 
 LOW_MEMORY_BYTES: Final = 1 << 20
 PCI_HOLE: Final = 3 << 30
@@ -31,7 +35,6 @@ FOUR_GIB: Final = 4 << 30
 ACPI_BYTES: Final = 128 << 10
 PAGE_STRUCT_BYTES: Final = 32
 
-VDSO_PAGES: Final = 7
 VDSO_PATCHED_PAGE: Final = 5
 """Page of the dynamic symbol table, which each variant has a copy of its own of."""
 
@@ -95,6 +98,22 @@ class BootPlan:
         return cls(**{**values, "regions": tuple(values.get("regions", cls.regions))})
 
 
+def boot_plan(plan: BootPlan | None) -> BootPlan:
+    """A plan whose values are of the right types and can be."""
+    if plan is None:
+        return BootPlan()
+    if not isinstance(plan, BootPlan):
+        raise wrong("boot", "a BootPlan", plan)
+    for name in ("table_pages", "alloc_pages", "kernel_threads"):
+        number_of(getattr(plan, name), name, 0, 1 << 40)
+    number_of(plan.first_koid, "first_koid", 1, (1 << 63) - 64)
+    number_of(plan.heap_base, "heap_base", 0, (1 << 64) - (1 << 36))
+    flag(plan.page_array, "page_array")
+    if not isinstance(plan.regions, tuple) or not all(isinstance(r, str) for r in plan.regions):
+        raise wrong("regions", "a tuple of names", plan.regions)
+    return plan
+
+
 def memory_ranges(
     memory: int | str, memory_map: Iterable[tuple[Any, ...]] | None
 ) -> list[tuple[int, int, int, str]]:
@@ -106,7 +125,7 @@ def memory_ranges(
         Ranges that overlap, or none above 1 MiB.
     """
     if memory_map is None:
-        total = size_of(memory)
+        total = size_of(memory, "memory")
         low = min(total, PCI_HOLE)
         given: list[tuple[Any, ...]] = (
             [(0, low - ACPI_BYTES, 0, "memory")] if low > ACPI_BYTES else []
@@ -114,18 +133,23 @@ def memory_ranges(
         if total > PCI_HOLE:
             given.append((FOUR_GIB, total - PCI_HOLE, 1, "memory-high"))
     else:
-        given = [tuple(item) for item in memory_map]
+        try:
+            given = [tuple(item) for item in memory_map]
+        except TypeError:
+            raise wrong("memory_map", "ranges such as (base, size)", memory_map) from None
     ranges = []
     for item in given:
         if not 2 <= len(item) <= 4:
-            raise InvalidArgs(f"expected (base, size, priority, name), found {item!r:.60}")
-        base, size = size_of(item[0]), size_of(item[1])
-        priority = item[2] if len(item) > 2 else 0
-        name = item[3] if len(item) > 3 else "memory"
+            raise InvalidArgs(f"expected (base, size, priority, name), found {shown(item)}")
+        base, size = size_of(item[0], "a range's base"), size_of(item[1], "a range's size")
+        priority = number_of(item[2], "priority", -(1 << 31), 1 << 31) if len(item) > 2 else 0
+        name = text_of(item[3], "a range's name") if len(item) > 3 else "memory"
         start = -(-max(base, LOW_MEMORY_BYTES) // PAGE_BYTES) * PAGE_BYTES
         end = (base + size) // PAGE_BYTES * PAGE_BYTES
+        if end > MAX_PHYSICAL:
+            raise InvalidArgs(f"physical memory ends at {MAX_PHYSICAL:#x}, found {shown_hex(end)}")
         if start < end:
-            ranges.append((start, end - start, priority, str(name)[:15]))
+            ranges.append((start, end - start, priority, name[:15]))
     ranges.sort()
     for (base, size, *_), (after, *_) in pairwise(ranges):
         if base + size > after:
@@ -151,9 +175,6 @@ def boot(machine: Machine, plan: BootPlan) -> None:
     NoMemory
         The plan does not fit the machine's memory.
     """
-    amounts = (plan.table_pages, plan.alloc_pages, plan.kernel_threads, plan.first_koid - 1)
-    if min(amounts) < 0:
-        raise InvalidArgs(f"expected amounts of 0 or more and koids from 1, found {plan}")
     physical = machine.physical
     total = sum(physical.counts)
     wired = _pages(plan.kernel_image) + _pages(plan.early)
@@ -192,14 +213,14 @@ def _map_kernel(kernel: Kernel, plan: BootPlan) -> None:
         raise InvalidArgs(f"no kernel region {sorted(unknown)[0]!r}")
     root = kernel.root_vmar
     if "physmap" in plan.regions:
-        root.place_mapping(kernel.new_vmo(0, ""), 3, 7, 0, PHYSMAP_BYTES, 0, False, False)
+        root.place_mapping(kernel.new_vmo(0, ""), 3, 7, 0, PHYSMAP_BYTES, 0)
     if "devices" in plan.regions:
         for base, size, cache in DEVICES:
             kernel.new_device(base, size, "", 3, None, cache)
     if "image" in plan.regions:
         place = IMAGE_BASE - KERNEL_BASE
         for size, mask in IMAGE_SECTIONS:
-            root.place_mapping(kernel.new_vmo(0, ""), mask, 7, 0, size, place, False, False)
+            root.place_mapping(kernel.new_vmo(0, ""), mask, 7, 0, size, place)
             place += size
     if "arenas" in plan.regions:
         kernel.make_arenas()

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from magmem.errors import BadState
 from magmem.sim.runs import Run
 from magmem.sim.vmo import Vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["Segment", "commit", "decommit", "drop_entries", "execute", "plan", "resize", "visible"]
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from magmem.errors import AccessDenied, InvalidArgs
-from magmem.sim.arguments import aligned, name_text, size_of
+from magmem.sim.arguments import WORD, aligned, name_text, shown, shown_hex, size_of, text_of
 from magmem.sim.handle import Handle, KernelObject
 from magmem.sim.handle_table import object_type
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.objects import OTHER_TYPES, SINGLE_TYPES, Object, Port, PortHandle
 from magmem.sim.physical import OBJECT
 from magmem.sim.pins import PinCounts
-from magmem.sim.rights import RIGHT_WRITE, VDSO_RIGHTS, default_rights, parse_rights
+from magmem.sim.rights import VDSO_RIGHTS, default_rights, parse_rights
+from magmem.sim.vmar import Vmar
 from magmem.sim.vmo import MAX_VMO_BYTES, Vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.handle_table import HandleTable
@@ -81,10 +82,12 @@ class Creation:
             No such run of free pages.
         """
         size_bytes = size_of(size)
-        alignment = size_of(alignment_bytes)
+        alignment = size_of(alignment_bytes, "alignment_bytes")
         text = name_text(name)
         if alignment < PAGE_BYTES or alignment & (alignment - 1):
-            raise InvalidArgs(f"expected an alignment of 4096 × a power of two, found {alignment}")
+            raise InvalidArgs(
+                f"expected an alignment of 4096 × a power of two, found {shown(alignment)}"
+            )
         if not size_bytes:
             raise InvalidArgs("a contiguous VMO needs a size above 0")
         new_koid = self._vmo_koid(size_bytes, koid, "paged vmo", keep=True)
@@ -113,10 +116,12 @@ class Creation:
             Base or size not page aligned, or size 0.
         """
         size_bytes = aligned(size_of(size), "the size of a physical VMO")
-        base = aligned(size_of(phys_base), "the physical base")
+        base = aligned(size_of(phys_base, "phys_base"), "the physical base")
         text = name_text(name)
         if not size_bytes:
             raise InvalidArgs("a physical VMO needs a size above 0")
+        if base + size_bytes > WORD:
+            raise InvalidArgs(f"the physical range ends past 2^64: {shown_hex(base)}")
         new_koid = self._vmo_koid(size_bytes, koid, "physical vmo")
         handle = self._vmo_handle(Vmo(self.machine, size_bytes, text, new_koid, phys_base=base))
         self._made("create_physical_vmo", base, size_bytes, text, new_koid)
@@ -152,8 +157,9 @@ class Creation:
 
     def create_object(self, kind: str) -> Handle:
         """An object of a type that matters only by its cost: log, resource, interrupt …."""
+        text_of(kind, "kind")
         if kind not in OTHER_TYPES + SINGLE_TYPES:
-            raise InvalidArgs(f"expected one of {', '.join(OTHER_TYPES)}, found {kind!r}")
+            raise InvalidArgs(f"expected one of {', '.join(OTHER_TYPES)}, found {shown(kind)}")
         return self._create_one(kind)
 
     def open_object(self, target: KernelObject, rights: int | str | None) -> Handle:
@@ -162,13 +168,16 @@ class Creation:
         kind = object_type(target)
         machine = self.machine
         read_only = isinstance(target, Vmo) and target.is_read_only
-        most = VDSO_RIGHTS if read_only else default_rights(kind)
-        mask = most if rights is None else parse_rights(rights, 0xFF)
-        if read_only and mask & RIGHT_WRITE:
+        usual = default_rights(kind, target.mask if isinstance(target, Vmar) else 0)
+        most = VDSO_RIGHTS if read_only else usual
+        mask = most if rights is None else parse_rights(rights, usual, f"which a {kind} can have")
+        if mask & ~most:
             raise AccessDenied(f"{target!r} is read-only data of the kernel: no right to write it")
         if not target.koid and not isinstance(target, Vmo):
             raise AccessDenied(f"{target!r} is the kernel's own")
         machine.need_known(target)
+        if isinstance(target, Vmo) and not target.koid:
+            machine.check_koid(None)
         machine.require_handles(1, "the handle", heap_bytes=HEAP_BYTES["vmo dispatcher"])
         serial = -1
         if isinstance(target, Vmo) and not target.koid:
@@ -181,6 +190,7 @@ class Creation:
     def _create_one(self, kind: str) -> Handle:
         self.need_new_objects()
         machine = self.machine
+        machine.check_koid(None)
         machine.require_handles(1, f"the {kind}", heap_bytes=HEAP_BYTES[kind])
         koid = machine.take_koid()
         target = Port(machine, koid) if kind == "port" else Object(machine, kind, koid)
@@ -191,6 +201,7 @@ class Creation:
     def _create_pair(self, kind: str) -> tuple[Handle, Handle]:
         self.need_new_objects()
         machine = self.machine
+        machine.check_koid(None, 2)
         machine.require_handles(2, f"the {kind}", heap_bytes=2 * HEAP_BYTES[kind])
         ends = [Object(machine, kind, machine.take_koid()) for _ in range(2)]
         ends[0].peer, ends[1].peer = ends[1], ends[0]
@@ -201,7 +212,7 @@ class Creation:
     def _vmo_koid(self, size_bytes: int, koid: int | None, kind: str, keep: bool = False) -> int:
         """The koid of a VMO that can be made; `keep` leaves the counter as it is."""
         if size_bytes > MAX_VMO_BYTES:
-            raise InvalidArgs(f"size {size_bytes} is above the largest, {MAX_VMO_BYTES}")
+            raise InvalidArgs(f"size {shown(size_bytes)} is above the largest, {MAX_VMO_BYTES}")
         self.need_new_objects()
         machine = self.machine
         new_koid = machine.check_koid(koid)

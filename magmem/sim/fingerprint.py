@@ -108,7 +108,7 @@ def _aspace(aspace: AddressSpace) -> Any:
 def _vmar(vmar: Vmar) -> Any:
     return (
         (vmar.serial, vmar.koid, vmar.name, vmar.base, vmar.size_bytes),
-        (vmar.mask, vmar.specific, vmar.handle_count, vmar.held),
+        (vmar.mask, vmar.specific, vmar.compact, vmar.handle_count, vmar.held),
         [child.serial for child in vmar.children],
     )
 
@@ -124,7 +124,7 @@ def _mapping(mapping: Mapping) -> Any:
 def _process(process: Process) -> Any:
     return (
         (process.koid, process.name, process.state, process.job.koid, process.exit_code),
-        (process.handle_count, process.table.secret, list(process.threads_by_koid)),
+        (process.handle_count, process.held, process.table.secret, list(process.threads_by_koid)),
         [
             (h.value, h.type, h.object.koid, h.rights, h.entry)
             for h in process.table.by_value.values()

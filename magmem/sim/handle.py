@@ -6,13 +6,15 @@ handle takes an entry of the fixed handle arena (reference/kernel.md "Objects, h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from magmem.errors import AccessDenied, BadHandle, WrongType
-from magmem.sim.arguments import name_text
+from magmem.sim.arguments import bytes_of, name_text, shown_hex, wrong
+from magmem.sim.debugging import debugged_length
 from magmem.sim.rights import (
     RIGHT_DUPLICATE,
     RIGHT_GET_PROPERTY,
+    RIGHT_READ,
     RIGHT_SET_PROPERTY,
     RIGHT_TRANSFER,
     RIGHT_WRITE,
@@ -21,10 +23,41 @@ from magmem.sim.rights import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from magmem.sim.machine import Machine
     from magmem.sim.process import Process
+    from magmem.sim.statistics import TaskStatistics
 
-__all__ = ["Handle", "KernelObject", "TaskHandle"]
+__all__ = ["Handle", "KernelObject", "ProcessHandle", "TaskHandle"]
+
+_VMO: Final = "a VMO"
+_REGION: Final = "a VMAR"
+_TASK: Final = "a job, process or thread"
+
+_ASKS_FOR: Final = {
+    "clone": _VMO,
+    "commit": _VMO,
+    "decommit": _VMO,
+    "lookup": _VMO,
+    "pin": _VMO,
+    "read": _VMO,
+    "resize": _VMO,
+    "unpin": _VMO,
+    "write": _VMO,
+    "allocate": _REGION,
+    "destroy": _REGION,
+    "map": _REGION,
+    "protect": _REGION,
+    "unmap": _REGION,
+    "dequeue": "a port",
+    "queue": "a port",
+    "kill": _TASK,
+    "read_memory": "a process",
+    "statistics": "a process",
+    "write_memory": "a process",
+}
+"""Operations that handles of one type have, and what the others refuse them for."""
 
 
 class KernelObject(Protocol):
@@ -128,10 +161,14 @@ class Handle:
 
     def transfer(self, process: Process) -> Handle:
         """Move it into another process (as through a channel); returns the handle there."""
+        from magmem.sim.process import Process
+
+        if not isinstance(process, Process):
+            raise wrong("process", "the process that gets it", process)
         self.need(RIGHT_TRANSFER, "transferring it")
-        process.need_alive()
         if process.machine is not self.machine:
             raise BadHandle(f"{process!r} is a process of another machine")
+        process.need_alive()
         moved = process.table.adopt(self)
         self.record("transfer", process.koid)
         return moved
@@ -141,6 +178,19 @@ class Handle:
         self.need(0, "closing it")
         self.process.table.drop(self)
         self.record("close")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            """An operation of another type's handles: calling it is `WrongType`."""
+            if name not in _ASKS_FOR:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+            def refuse(*_args: object, **_options: object) -> None:
+                self.need(0, name)
+                raise WrongType(f"{name}: expected a handle to {_ASKS_FOR[name]}, found {self!r}")
+
+            return refuse
 
     @property
     def machine(self) -> Machine:
@@ -153,7 +203,8 @@ class Handle:
             raise BadHandle(f"handle {self.value:#x} of {self.process!r} is closed")
         if rights & ~self.rights:
             raise AccessDenied(
-                f"{what} needs rights {rights:#x}, handle {self.value:#x} has {self.rights:#x} "
+                f"{what} needs rights {shown_hex(rights)}, "
+                f"handle {self.value:#x} has {self.rights:#x} "
                 f"({self.rights_text})"
             )
 
@@ -178,3 +229,30 @@ class TaskHandle(Handle):
         """Kill the task and everything below it; needs the right to write."""
         self.need(RIGHT_WRITE, "killing it")
         self.object.kill()  # type: ignore[attr-defined]
+
+
+class ProcessHandle(TaskHandle):
+    """A handle to a process."""
+
+    __slots__ = ()
+
+    object: Process
+
+    def statistics(self) -> TaskStatistics:
+        """`Process.statistics`; needs the right to read."""
+        self.need(RIGHT_READ, "its statistics")
+        return self.object.statistics()
+
+    def read_memory(self, address: int, length: int | str) -> bytes:
+        """`Process.read_memory`, as a debugger calls it; needs the rights to read and write."""
+        self.need(0, "reading memory")
+        size = debugged_length(length)
+        self.need(RIGHT_READ | RIGHT_WRITE, "reading memory")
+        return self.object.read_memory(address, size)
+
+    def write_memory(self, address: int, data: bytes) -> int:
+        """`Process.write_memory`, as a debugger calls it; needs the rights to read and write."""
+        self.need(0, "writing memory")
+        debugged_length(len(bytes_of(data)))
+        self.need(RIGHT_READ | RIGHT_WRITE, "writing memory")
+        return self.object.write_memory(address, data)

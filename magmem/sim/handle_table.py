@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from magmem.errors import InvalidArgs
-from magmem.sim.handle import Handle, KernelObject, TaskHandle
+from magmem.sim.arguments import wrong
+from magmem.sim.handle import Handle, KernelObject, ProcessHandle, TaskHandle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.objects import Object, PortHandle
 from magmem.sim.rights import default_rights
 from magmem.sim.thread import Thread
 from magmem.sim.vmar import Vmar
+from magmem.sim.vmar_handle import VmarHandle
 from magmem.sim.vmo import Vmo
 from magmem.sim.vmo_handle import VmoHandle
 
@@ -25,9 +26,10 @@ __all__ = ["HandleTable", "object_type"]
 
 _CLASSES: Final = {
     "vmo": VmoHandle,
+    "vmar": VmarHandle,
     "port": PortHandle,
     "job": TaskHandle,
-    "process": TaskHandle,
+    "process": ProcessHandle,
     "thread": TaskHandle,
 }
 
@@ -58,7 +60,7 @@ class HandleTable:
         if kind is None:
             kind = object_type(target)
         if rights is None:
-            rights = default_rights(kind)
+            rights = default_rights(kind, target.mask if isinstance(target, Vmar) else 0)
         entry, identity = machine.kernel.take_handle()
         handle = self._insert(target, rights, kind, entry, identity)
         target.handle_count += 1
@@ -109,4 +111,4 @@ def object_type(target: KernelObject) -> str:
     ):
         if isinstance(target, cls):
             return kind
-    raise InvalidArgs(f"expected a kernel object, found {target!r}")
+    raise wrong("target", "a kernel object", target)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from magmem.sim.physical import HEAP, Frames, PhysicalMemory
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["GROW_PAGES", "HEAP_BYTES", "MAPPING_BYTES", "KernelHeap"]
 

@@ -19,14 +19,14 @@ from magmem.errors import CaptureError
 from magmem.files import write_atomically
 from magmem.sim.operations import OPERATIONS
 from magmem.sim.physical import ALLOC, FREE, HEAP, MMU, OBJECT
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["EFFECTS", "FORMAT", "Event", "History"]
 
-FORMAT = "magmem-history/1"
+FORMAT = "magmem-history/2"
 
 EFFECTS: Final = 5
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from magmem.errors import AccessDenied, BadState, InvalidArgs
-from magmem.sim.arguments import name_text, round_up, size_of
+from magmem.sim.arguments import flag, name_text, round_up, shown, size_of
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.kernel import STACK_PAGES_BOUND
 from magmem.sim.mapping import fault
@@ -17,9 +17,10 @@ from magmem.sim.perms import EXECUTE, READ, WRITE
 from magmem.sim.process import PROCESS_HEAP_BYTES, THREAD_HEAP_BYTES, Process
 from magmem.sim.rights import VDSO_RIGHTS
 from magmem.sim.thread import Thread
+from magmem.sim.vdso import CODE_BYTES, CODE_OFFSET
 from magmem.sim.vmar import Vmar
 from magmem.sim.vmo import Vmo, release_vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.machine import Machine
@@ -28,9 +29,6 @@ __all__ = ["Job"]
 
 MAX_STACK_BYTES: Final = 1 << 40
 """Such a stack always finds a place in a fresh address space."""
-
-VDSO_CODE_PAGES: Final = 1
-"""Of the vDSO's 7 pages the last is code, the others are read-only data."""
 
 _SPAWN_HEAP_BYTES: Final = (
     PROCESS_HEAP_BYTES
@@ -96,7 +94,7 @@ class Job:
     def create_job(self, name: str, *, koid: int | None = None) -> Job:
         """A job below this one."""
         text = name_text(name)
-        new_koid = self._check("the job", koid, HEAP_BYTES["job"], 0)
+        new_koid = self._check("the job", koid, 1, HEAP_BYTES["job"], 0)
         self.machine.use_koid(new_koid)
         job = Job(self.machine, self, text, new_koid)
         self._record("create_job", text, new_koid)
@@ -105,10 +103,10 @@ class Job:
     def create_process(self, name: str, *, koid: int | None = None) -> Process:
         """A process with an empty address space, no thread and no handles; state initial.
 
-        The laboratory holds it until it exits or is killed.
+        The laboratory holds it until it exits or is killed, or until `Process.release`.
         """
         text = name_text(name)
-        new_koid = self._check("the process", koid, PROCESS_HEAP_BYTES, 1)
+        new_koid = self._check("the process", koid, 2, PROCESS_HEAP_BYTES, 1)
         process = self._make(text, new_koid)
         self._record("create_process", text, new_koid)
         return process
@@ -150,12 +148,15 @@ class Job:
             are taken in the end.
         """
         text = name_text(name)
-        stack_bytes = size_of(stack)
+        stack_bytes = size_of(stack, "stack")
+        flag(vdso, "vdso")
         if stack_bytes > MAX_STACK_BYTES:
-            raise InvalidArgs(f"expected a stack of at most {MAX_STACK_BYTES}, found {stack_bytes}")
+            raise InvalidArgs(
+                f"expected a stack of at most {MAX_STACK_BYTES}, found {shown(stack_bytes)}"
+            )
         # One page each for top table and stack, three tables for the stack.
         pages = 5 + STACK_PAGES_BOUND
-        new_koid = self._check("the process", koid, _SPAWN_HEAP_BYTES, pages, handles=4)
+        new_koid = self._check("the process", koid, 5, _SPAWN_HEAP_BYTES, pages, handles=4)
         machine = self.machine
         process = self._make(text, new_koid)
         thread = Thread(process, "initial-thread", machine.take_koid())
@@ -213,11 +214,11 @@ class Job:
             job = job.parent
 
     def _check(
-        self, what: str, koid: int | None, heap_bytes: int, pages: int, handles: int = 0
+        self, what: str, koid: int | None, koids: int, heap_bytes: int, pages: int, handles: int = 0
     ) -> int:
         if not self.alive:
             raise BadState(f"{self!r} was killed: nothing new below it")
-        new_koid = self.machine.check_koid(koid)
+        new_koid = self.machine.check_koid(koid, koids)
         self.machine.require_handles(handles, what, heap_bytes=heap_bytes, pages=pages)
         return new_koid
 
@@ -231,24 +232,15 @@ class Job:
         vmo = machine.kernel.vdso
         process.table.new(vmo, VDSO_RIGHTS)
         vmar = self._region(process, vmo.size_bytes, machine.take_koid())
-        data = vmo.size_bytes - VDSO_CODE_PAGES * PAGE_BYTES
-        vmar.place_mapping(vmo, READ, READ | EXECUTE, 0, data, 0, False, False)
-        vmar.place_mapping(
-            vmo,
-            READ | EXECUTE,
-            READ | EXECUTE,
-            data,
-            VDSO_CODE_PAGES * PAGE_BYTES,
-            data,
-            False,
-            False,
-        )
+        code = READ | EXECUTE
+        vmar.place_mapping(vmo, READ, code, 0, CODE_OFFSET, 0)
+        vmar.place_mapping(vmo, code, code, CODE_OFFSET, CODE_BYTES, CODE_OFFSET)
 
     def _map_stack(self, process: Process, size_bytes: int) -> None:
         machine = self.machine
         vmo = Vmo(machine, size_bytes, "initial-stack", machine.take_koid())
         mapping = process.root_vmar.place_mapping(
-            vmo, READ | WRITE, READ | WRITE, 0, size_bytes, None, False, False
+            vmo, READ | WRITE, READ | WRITE, 0, size_bytes, None
         )
         last = mapping.size_bytes // PAGE_BYTES - 1
         fault(mapping, last, last + 1, WRITE, mapping.base + last * PAGE_BYTES)

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from magmem.errors import BadState, InvalidArgs, NoResources
+from magmem.errors import BadState, InvalidArgs, NoResources, OutOfRange
 from magmem.sim import commit, vmo_access
-from magmem.sim.arguments import aligned, bytes_of, name_text, round_up, size_of
+from magmem.sim.arguments import (
+    WORD,
+    address_of,
+    aligned,
+    bytes_of,
+    name_text,
+    number_of,
+    round_up,
+    shown,
+    size_of,
+    wrong,
+)
 from magmem.sim.aspace import AddressSpace
 from magmem.sim.heap import HEAP_BYTES, KernelHeap
 from magmem.sim.kernel_arena import KernelArena
 from magmem.sim.mapping import Mapping, fault
-from magmem.sim.perms import PERMS_TEXT, READ, WRITE, parse_perms
+from magmem.sim.perms import PERMS_TEXT, WRITE, parse_perms, require_read
 from magmem.sim.vmar import Vmar
 from magmem.sim.vmo import MAX_VMO_BYTES, Vmo, release_vmo
 from magmem.sim.vmo_handle import VmoHandle
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.machine import Machine
@@ -135,7 +146,7 @@ class Kernel:
         size_bytes = size_of(size)
         text = name_text(name)
         if size_bytes > MAX_VMO_BYTES:
-            raise InvalidArgs(f"size {size_bytes} is above the largest, {MAX_VMO_BYTES}")
+            raise InvalidArgs(f"size {shown(size_bytes)} is above the largest, {MAX_VMO_BYTES}")
         self.machine.require("the VMO", heap_bytes=HEAP_BYTES["paged vmo"])
         vmo = self.new_vmo(size_bytes, text)
         vmo.kernel_refs = 1
@@ -148,11 +159,13 @@ class Kernel:
         """A copy-on-write clone of any paged VMO for the kernel: koid 0, kept until `release`."""
         self._known(vmo)
         vmo_access.require_paged(vmo, "cloning")
-        start = aligned(size_of(offset), "the offset of a clone")
+        start = aligned(size_of(offset, "offset"), "the offset of a clone")
         size_bytes = max(0, vmo.size_bytes - start) if size is None else size_of(size)
         text = name_text(name)
         if start + size_bytes > MAX_VMO_BYTES:
-            raise InvalidArgs(f"offset {start} + size {size_bytes} is above {MAX_VMO_BYTES}")
+            raise OutOfRange(
+                f"offset {shown(start)} + size {shown(size_bytes)} is above {MAX_VMO_BYTES}"
+            )
         self.machine.require("the clone", heap_bytes=HEAP_BYTES["paged vmo"])
         child = Vmo(self.machine, size_bytes, text, 0, vmo, start // PAGE_BYTES)
         child.kernel_refs = 1
@@ -162,6 +175,7 @@ class Kernel:
     def commit(self, vmo: Vmo, offset: int | str = 0, length: int | str | None = None) -> int:
         """Commit pages of any paged VMO; returns the pages taken."""
         start, size = self._range(vmo, offset, length, "committing")
+        vmo.need_changeable("committing")
         taken = commit.commit(vmo, *vmo_access.page_range(start, size))
         self._record("kernel_commit", vmo.serial, start, size)
         return taken
@@ -169,7 +183,8 @@ class Kernel:
     def write(self, vmo: Vmo, offset: int | str, data: bytes) -> int:
         """Write bytes into any paged VMO; returns the pages taken."""
         data = bytes_of(data)
-        start, _ = self._range(vmo, offset, len(data), "writing")
+        start, size = self._range(vmo, offset, len(data), "writing")
+        data = data[:size]
         taken = vmo_access.write(vmo, start, data)
         self._record("kernel_write", vmo.serial, start, data)
         return taken
@@ -197,14 +212,13 @@ class Kernel:
         target = vmo.vmo if isinstance(vmo, VmoHandle) else vmo
         self._known(target)
         mask = parse_perms(perms)
-        start = size_of(vmo_offset)
-        size = max(0, target.size_bytes - start) if length is None else size_of(length)
-        offset = None if at is None else size_of(at - KERNEL_BASE)
-        if cache not in range(4):
-            raise InvalidArgs(f"expected cache policy bits 0 … 3, found {cache}")
-        mapping = self.root_vmar.place_mapping(
-            target, mask, 7, start, size, offset, False, False, cache
-        )
+        require_read(mask)
+        start = size_of(vmo_offset, "vmo_offset")
+        rest = max(0, target.size_bytes - start)
+        size = rest if length is None else size_of(length, "length")
+        offset = None if at is None else address_of(at, "at") - KERNEL_BASE
+        number_of(cache, "cache", 0, 3)
+        mapping = self.root_vmar.place_mapping(target, mask, 7, start, size, offset, cache=cache)
         self._record("kernel_map", target.serial, PERMS_TEXT[mask], start, size, at, cache)
         return mapping
 
@@ -219,15 +233,15 @@ class Kernel:
         cache: int = 2,
     ) -> Mapping:
         """Map a device's registers: a physical VMO, which uses no RAM, mapped in the kernel."""
-        base = aligned(size_of(phys_base), "the physical base")
+        base = aligned(size_of(phys_base, "phys_base"), "the physical base")
         size_bytes = aligned(size_of(size), "the size of a physical VMO")
         text = name_text(name)
         mask = parse_perms(perms)
-        offset = None if at is None else size_of(at - KERNEL_BASE)
-        if not size_bytes or cache not in range(4) or (mask & WRITE and not mask & READ):
-            raise InvalidArgs(
-                "a device needs a size above 0, read before write, and cache bits 0 … 3"
-            )
+        require_read(mask)
+        number_of(cache, "cache", 0, 3)
+        offset = None if at is None else address_of(at, "at") - KERNEL_BASE
+        if not size_bytes or size_bytes > MAX_VMO_BYTES or base + size_bytes > WORD:
+            raise InvalidArgs("a device needs a size above 0 and a range below 2^64")
         cost = HEAP_BYTES["physical vmo"] + HEAP_BYTES["mapping"]
         self.machine.require("the device", heap_bytes=cost)
         # Looked for first, so that nothing is made when there is no room.
@@ -247,9 +261,7 @@ class Kernel:
     ) -> Mapping:
         """A physical VMO and its mapping."""
         vmo = Vmo(self.machine, size_bytes, name, phys_base=base)
-        return self.root_vmar.place_mapping(
-            vmo, mask, 7, 0, size_bytes, offset, False, False, cache
-        )
+        return self.root_vmar.place_mapping(vmo, mask, 7, 0, size_bytes, offset, cache=cache)
 
     def new_vmar(self, name: str, size_bytes: int) -> Vmar:
         """A VMAR of the kernel's own, at the lowest place free."""
@@ -262,7 +274,7 @@ class Kernel:
         """A kernel stack: two committed pages between two guard pages. Pages were required."""
         vmo = self.new_vmo(STACK_PAGES * PAGE_BYTES, "")
         vmar = self.new_vmar("kstack_vmar", (STACK_PAGES + 2) * PAGE_BYTES)
-        mapping = vmar.place_mapping(vmo, 3, 3, 0, vmo.size_bytes, PAGE_BYTES, False, False)
+        mapping = vmar.place_mapping(vmo, 3, 3, 0, vmo.size_bytes, PAGE_BYTES)
         fault(mapping, 0, STACK_PAGES, WRITE, mapping.base)
         return vmar
 
@@ -303,14 +315,13 @@ class Kernel:
     ) -> tuple[int, int]:
         self._known(vmo)
         vmo_access.require_paged(vmo, what)
-        start = size_of(offset)
-        size = max(0, vmo.size_bytes - start) if length is None else size_of(length)
-        vmo_access.check_range(vmo, start, size)
-        return start, size
+        start = size_of(offset, "offset")
+        size = max(0, vmo.size_bytes - start) if length is None else size_of(length, "length")
+        return start, vmo_access.trim(vmo, start, size)
 
     def _known(self, vmo: Vmo) -> None:
         if not isinstance(vmo, Vmo):
-            raise InvalidArgs(f"expected a Vmo, found {vmo!r}")
+            raise wrong("vmo", "a Vmo", vmo)
         if not vmo.alive or vmo.machine is not self.machine:
             raise BadState(f"{vmo!r} is not a living VMO of this machine")
 

@@ -14,7 +14,7 @@ from magmem.sim.arguments import round_up
 from magmem.sim.mapping import Mapping, fault
 from magmem.sim.perms import WRITE
 from magmem.sim.vmo import Vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.kernel import Kernel
@@ -68,11 +68,9 @@ class KernelArena:
         data_bytes = round_up(entry_bytes * entries)
         self.vmo: Vmo = kernel.new_vmo(control_bytes + data_bytes, name)
         vmar = kernel.new_vmar(name, control_bytes + PAGE_BYTES + data_bytes)
-        self.control: Mapping = vmar.place_mapping(
-            self.vmo, 3, 3, 0, control_bytes, 0, False, False
-        )
+        self.control: Mapping = vmar.place_mapping(self.vmo, 3, 3, 0, control_bytes, 0)
         self.data: Mapping = vmar.place_mapping(
-            self.vmo, 3, 3, control_bytes, data_bytes, control_bytes + PAGE_BYTES, False, False
+            self.vmo, 3, 3, control_bytes, data_bytes, control_bytes + PAGE_BYTES
         )
 
     def has_room(self, count: int) -> bool:

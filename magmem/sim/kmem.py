@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from magmem.sim.physical import ALLOC, FREE, HEAP, MMU, OBJECT, WIRED
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["KernelMemory"]
 

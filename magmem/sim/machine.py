@@ -12,10 +12,19 @@ from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from magmem.errors import BadState, InvalidArgs, NotFound, OutOfRange
+from magmem.errors import BadState, InvalidArgs, NoResources, NotFound, OutOfRange
 from magmem.listing import count
-from magmem.sim.arguments import name_text
-from magmem.sim.boot import BootPlan, arenas_of, boot, memory_ranges
+from magmem.sim.arguments import (
+    WORD,
+    address_of,
+    flag,
+    name_text,
+    number_of,
+    shown,
+    text_of,
+    wrong,
+)
+from magmem.sim.boot import BootPlan, arenas_of, boot, boot_plan, memory_ranges
 from magmem.sim.heap import KernelHeap
 from magmem.sim.history import History
 from magmem.sim.kmem import KernelMemory
@@ -35,6 +44,14 @@ __all__ = ["Machine"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = (1 << 64) - 1
+_LONGEST = 1 << 200
+
+FIRST_MS = round((datetime.min.replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
+LAST_MS = int((datetime.max.replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
+"""The clock's first and last millisecond: the years 1 and 9999."""
+
+MAX_KOID = (1 << 63) - 1
+"""The last koid; the kernel's own are 64 bits, of which it keeps one."""
 
 
 class Machine:
@@ -99,9 +116,10 @@ class Machine:
         name: str = "",
         history: bool = True,
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise InvalidArgs(f"expected an integer as seed, found {seed!r}")
-        plan = boot or BootPlan()
+        seed = number_of(seed, "seed", -WORD, WORD)
+        name = text_of(name, "name")
+        flag(history, "history")
+        plan = boot_plan(boot)
         ranges = memory_ranges(memory, memory_map)
         self.seed = seed
         self.name = name
@@ -114,6 +132,7 @@ class Machine:
         self.processes_by_koid: dict[int, Process] = {}
         self.threads_by_koid: dict[int, Thread] = {}
         self.vmos_by_serial: dict[int, Vmo] = {}
+        self.orphans: list[Process] = []
         self.physical = PhysicalMemory(arenas_of(ranges))
         self.heap = KernelHeap(self.physical, plan.heap_base)
         self.next_koid = plan.first_koid
@@ -188,14 +207,26 @@ class Machine:
         NotFound
             There is none.
         """
-        if koid not in self.objects:
-            raise NotFound(f"no object has koid {koid}")
-        return self.objects[koid]
+        found = self.objects.get(address_of(koid, "koid"))
+        if found is None:
+            raise NotFound(f"no object has koid {shown(koid)}")
+        return found
 
     def advance(self, milliseconds: int) -> None:
-        """Let time pass."""
-        if not isinstance(milliseconds, int) or milliseconds < 0:
-            raise InvalidArgs(f"expected 0 milliseconds or more, found {milliseconds!r}")
+        """Let time pass.
+
+        Raises
+        ------
+        InvalidArgs
+            A negative number.
+        OutOfRange
+            The clock would pass the end of the year 9999.
+        """
+        milliseconds = number_of(milliseconds, "milliseconds", 0, _LONGEST)
+        if self.clock_ms + milliseconds > LAST_MS:
+            raise OutOfRange(
+                f"{shown(milliseconds)} milliseconds from {self.time} lie past the year 9999"
+            )
         self.clock_ms += milliseconds
         if self.recording:
             self.record("advance", 0, milliseconds)
@@ -229,9 +260,10 @@ class Machine:
         """
         if not self.recording:
             raise BadState("this machine keeps no history")
-        if not 0 <= step <= self.step:
-            raise OutOfRange(f"expected a step in 0 … {self.step}, found {step}")
-        return Machine.replay(self.history, step)
+        number = number_of(step, "step", -_LONGEST, _LONGEST)
+        if not 0 <= number <= self.step:
+            raise OutOfRange(f"expected a step in 0 … {self.step}, found {shown(number)}")
+        return Machine.replay(self.history, number)
 
     @classmethod
     def replay(cls, history: History, steps: int | None = None) -> Machine:
@@ -307,17 +339,26 @@ class Machine:
             pages += self.kernel.require_handles(count)
         self.physical.require(pages + self.heap.growth_pages(heap_bytes), what)
 
-    def check_koid(self, koid: int | None) -> int:
-        """The koid a new object will have; a chosen one must be above all given ones."""
-        if koid is None:
-            return self.next_koid
-        if isinstance(koid, bool) or not isinstance(koid, int) or not koid < 1 << 63:
-            raise InvalidArgs(f"expected a koid below 2**63, found {koid!r}")
-        if koid < self.next_koid:
-            raise InvalidArgs(
-                f"koids are given in order: expected {self.next_koid} or above, found {koid}"
-            )
-        return koid
+    def check_koid(self, koid: int | None, count: int = 1) -> int:
+        """The koid a new object will have, the first of `count`; a chosen one is above all others.
+
+        Raises
+        ------
+        InvalidArgs
+            A koid that is not above all that were given, or not below 2^63.
+        NoResources
+            Not so many koids are left below 2^63.
+        """
+        first = self.next_koid
+        if koid is not None:
+            first = number_of(koid, "koid", 0, MAX_KOID)
+            if first < self.next_koid:
+                raise InvalidArgs(
+                    f"koids are given in order: expected {self.next_koid} or above, found {first}"
+                )
+        if first + count - 1 > MAX_KOID:
+            raise NoResources(f"of the koids below 2^63 {MAX_KOID - first + 1} are left")
+        return first
 
     def use_koid(self, koid: int) -> None:
         """Let the counter go on behind a checked koid."""
@@ -357,10 +398,15 @@ def _boot(machine: Machine, plan: BootPlan) -> None:
 
 
 def _milliseconds(text: str) -> int:
+    if not isinstance(text, str):
+        raise wrong("time", "a time in ISO 8601, as text", text)
     try:
         moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise InvalidArgs(f"expected a time in ISO 8601, found {text!r}") from None
+    except ValueError:
+        raise InvalidArgs(f"expected a time in ISO 8601, found {shown(text)}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round((moment - _EPOCH) / timedelta(milliseconds=1))
+    milliseconds = round((moment - _EPOCH) / timedelta(milliseconds=1))
+    if not FIRST_MS <= milliseconds <= LAST_MS:
+        raise InvalidArgs(f"expected a time in the years 1 … 9999 UTC, found {shown(text)}")
+    return milliseconds

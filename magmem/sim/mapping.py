@@ -1,28 +1,29 @@
 """A mapping: a range of an address space that shows a range of a VMO.
 
 It may go past the VMO's end; touching there faults. A page fault installs a page-table entry for
-the page in this mapping; which pages have one is kept as runs (`entries`). Every access is all or
-nothing: a fault, or too little memory for the last page, leaves even the first page untouched.
+the page in this mapping; which pages have one is kept as runs (`entries`). An access that faults
+half-way leaves the pages before the fault as it made them; one for whose last page there is too
+little memory leaves even the first page untouched.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magmem.errors import AccessDenied, BadState, PageFault
-from magmem.sim import commit
-from magmem.sim.arguments import bytes_of, size_of
+from magmem.errors import AccessDenied, BadState, OutOfRange, PageFault
+from magmem.sim import commit, vdso, vmo_access
+from magmem.sim.arguments import bytes_of, flag, shown, size_of
 from magmem.sim.heap import MAPPING_BYTES
 from magmem.sim.perms import ACCESS_NAMES, EXECUTE, PERMS_TEXT, READ, WRITE
 from magmem.sim.physical import FREE
 from magmem.sim.runs import Run, RunSet
 from magmem.sim.vmo import Vmo, release_vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.vmar import Vmar
 
-__all__ = ["Mapping", "fault"]
+__all__ = ["Mapping", "access_of", "fault", "install"]
 
 TOUCH_PAGES = 4
 """Most pages that touching one page takes: itself and a table of each level."""
@@ -142,21 +143,29 @@ class Mapping:
         Raises
         ------
         PageFault
-            The first page that may not be accessed so, and why; nothing has changed.
+            The first page that may not be accessed so, and why; the pages before it have been.
         NoMemory
             Not all pages can be committed; nothing has changed.
         """
         if type(offset) is not int or offset < 0:
-            offset = size_of(offset)
+            offset = size_of(offset, "offset")
         if length is None:
             length = max(0, self.size_bytes - offset)
         elif type(length) is not int or length < 0:
-            length = size_of(length)
-        access = WRITE if write else EXECUTE if execute else READ
+            length = size_of(length, "length")
+        quick = write is True and execute is False
+        access = WRITE if quick else access_of(write, execute)
+        at = self.base + offset
         taken = 0
         if length:
-            at = self.base + offset
-            taken = fault(self, offset >> 12, (offset + length + 4095) >> 12, access, at)
+            try:
+                taken = fault(self, offset >> 12, (offset + length + 4095) >> 12, access, at)
+            except PageFault as refusal:
+                if refusal.address > at:
+                    self.aspace.touch(at, refusal.address - at, access)
+                raise
+        elif not self.alive:
+            raise PageFault(at, ACCESS_NAMES[access], "no mapping")
         machine = self.aspace.machine
         if machine.recording:
             koid = self.aspace.koid
@@ -165,17 +174,53 @@ class Mapping:
 
     def read(self, offset: int | str = 0, length: int | str | None = None) -> bytes:
         """Bytes seen through the mapping; faults as a read touch does."""
-        offset = size_of(offset)
-        size = max(0, self.size_bytes - offset) if length is None else size_of(length)
-        self._inside(offset, size, READ)
-        return self.aspace.read(self.base + offset, size)
+        offset = size_of(offset, "offset")
+        size = max(0, self.size_bytes - offset) if length is None else size_of(length, "length")
+        inside = self._inside(offset, size, READ)
+        data = self.aspace.read(self.base + offset, inside)
+        if inside < size:
+            raise self._past(offset, READ)
+        return data
 
     def write(self, offset: int | str, data: bytes) -> int:
         """Write bytes through the mapping; returns the pages newly committed."""
-        offset = size_of(offset)
+        offset = size_of(offset, "offset")
         data = bytes_of(data)
-        self._inside(offset, len(data), WRITE)
-        return self.aspace.write(self.base + offset, data)
+        inside = self._inside(offset, len(data), WRITE)
+        taken = self.aspace.write(self.base + offset, data[:inside])
+        if inside < len(data):
+            raise self._past(offset, WRITE)
+        return taken
+
+    def decommit(self, offset: int | str = 0, length: int | str | None = None) -> int:
+        """Free pages of the VMO behind a part of the mapping; returns how many. Needs no right.
+
+        Raises
+        ------
+        BadState
+            It is no longer mapped, or a page of the range is pinned.
+        OutOfRange
+            The range leaves the mapping, or starts past the VMO's end.
+        AccessDenied
+            Data of the kernel, whose pages cannot be given up.
+        """
+        offset = size_of(offset, "offset")
+        size = max(0, self.size_bytes - offset) if length is None else size_of(length, "length")
+        if not self.alive:
+            raise BadState(f"{self!r} is no longer mapped")
+        if offset + size > self.size_bytes:
+            raise OutOfRange(f"{shown(size)} bytes at {shown(offset)} leave {self!r}")
+        vmo = self.vmo
+        vmo_access.require_paged(vmo, "decommitting")
+        start = self.vmo_offset_bytes + offset
+        inside = vmo_access.trim(vmo, start, size)
+        vmo.need_changeable("decommitting")
+        freed = commit.decommit(vmo, *vmo_access.page_range(start, inside))
+        machine = self.aspace.machine
+        if machine.recording:
+            koid = self.aspace.koid
+            machine.record("decommit_range", koid, koid, self.base, offset, size)
+        return freed
 
     def unmap(self) -> None:
         """Take the whole mapping out of its address space."""
@@ -183,6 +228,7 @@ class Mapping:
             raise BadState(f"{self!r} is no longer mapped")
         if self.vmar.held:
             raise AccessDenied("the kernel keeps its own mappings")
+        vdso.check_spared(self.aspace, self.base, self.end)
         vmar = self.vmar
         vmar.remove_child(self)
         self.detach()
@@ -242,18 +288,26 @@ class Mapping:
         ):
             raise _refusal(self, end, access, at)
 
-    def _inside(self, offset: int, length: int, access: int) -> None:
-        if offset + length > self.size_bytes:
-            raise PageFault(
-                self.base + max(offset, self.size_bytes),
-                ACCESS_NAMES[access],
-                "past the end of the mapping",
-            )
+    def _inside(self, offset: int, length: int, access: int) -> int:
+        """How much of a range lies in the mapping; a fault if not even its first byte does."""
         if not self.alive:
             raise PageFault(self.base + offset, ACCESS_NAMES[access], "no mapping")
+        if offset + length > self.size_bytes and offset >= self.size_bytes:
+            raise self._past(offset, access)
+        return min(length, self.size_bytes - offset) if length else 0
+
+    def _past(self, offset: int, access: int) -> PageFault:
+        bad = self.base + max(offset, self.size_bytes)
+        return PageFault(bad, ACCESS_NAMES[access], "past the end of the mapping")
 
     def __repr__(self) -> str:
         return f"<Mapping {self.base:#x}-{self.end:#x} {self.perms} of {self.vmo!r}>"
+
+
+def access_of(write: bool, execute: bool) -> int:
+    """The kind of an access: write before execute, read if it is neither."""
+    flag(execute, "execute")
+    return WRITE if flag(write, "write") else EXECUTE if execute else READ
 
 
 def fault(mapping: Mapping, start: int, end: int, access: int, at: int) -> int:
@@ -288,7 +342,7 @@ def fault(mapping: Mapping, start: int, end: int, access: int, at: int) -> int:
         return 0
     gaps = [(start, end)] if entries is None else entries.gaps(start, end)
     if gaps:
-        _install(mapping, gaps)
+        install(mapping, gaps)
     return 0
 
 
@@ -320,7 +374,14 @@ def _commit_and_install(
     return needed
 
 
-def _install(mapping: Mapping, gaps: list[Run]) -> None:
+def install(mapping: Mapping, gaps: list[Run]) -> None:
+    """Add entries for pages of a mapping that have none.
+
+    Raises
+    ------
+    NoMemory
+        Not all table pages fit; nothing has changed.
+    """
     tables = mapping.aspace.tables
     page = mapping.base >> 12
     lack = tables.lacking([(page + s, page + e) for s, e in gaps])

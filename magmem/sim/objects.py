@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from magmem.errors import BadState, InvalidArgs, NoMemory
+from magmem.errors import BadState, NoMemory
+from magmem.sim.arguments import number_of
 from magmem.sim.handle import Handle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.rights import RIGHT_READ, RIGHT_WRITE
@@ -100,8 +101,7 @@ class PortHandle(Handle):
         """
         self.need(RIGHT_WRITE, "queueing a packet")
         arena = self.machine.kernel.packet_arena
-        if count < 0:
-            raise InvalidArgs(f"expected 0 packets or more, found {count}")
+        number_of(count, "count", 0, 1 << 32)
         if not arena.has_room(count):
             raise NoMemory(f"{arena.name} holds {arena.entries} packets, {arena.live} are queued")
         self.machine.physical.require(arena.pages_for(count), "queueing packets")
@@ -118,7 +118,8 @@ class PortHandle(Handle):
         """
         self.need(RIGHT_READ, "reading a packet")
         packets = self.object.packets
-        if not 0 <= count <= len(packets):
+        number_of(count, "count", 0, 1 << 32)
+        if count > len(packets):
             raise BadState(f"expected {count} packets queued, found {len(packets)}")
         for entry in packets[:count]:
             self.machine.kernel.packet_arena.give(entry)

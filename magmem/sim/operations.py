@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OPERATIONS", "Operation"]
 
-_HEX = frozenset({"address", "at", "handle", "offset", "phys_base", "rights"})
+_HEX = frozenset(
+    {"address", "at", "handle", "mapping", "offset", "phys_base", "rights", "vmo_handle"}
+)
 
 
 @dataclass(frozen=True)
@@ -58,38 +60,37 @@ def _handle(m: Machine, process: int, value: int) -> Any:
     return m.find(process).handle(value)
 
 
-def _map(
-    m: Machine, vmar: int, process: int, handle: int, perms: str, vmo_offset: int, length: int,
-    offset: int | None, overwrite: bool, compact: bool,
+def _map_in(
+    region: Any, vmo: Any, perms: str, vmo_offset: int, length: int, offset: int | None,
+    overwrite: bool, map_range: bool,
 ) -> None:  # fmt: skip
-    m.find(vmar).map(
-        _handle(m, process, handle),
+    region.map(
+        vmo,
         perms,
         vmo_offset=vmo_offset,
         length=length,
         offset=offset,
         overwrite=overwrite,
-        compact=compact,
+        map_range=map_range,
     )
 
 
-def _allocate(
-    m: Machine, vmar: int, size: int, offset: int | None, perms: str, specific: bool, compact: bool,
-    overwrite: bool, koid: int,
-) -> None:  # fmt: skip
-    m.find(vmar).allocate(
-        size,
-        offset=offset,
-        perms=perms,
-        specific=specific,
-        compact=compact,
-        overwrite=overwrite,
-        koid=koid,
-    )
+def _map(m: Machine, vmar: int, process: int, handle: int, *args: Any) -> None:
+    _map_in(m.find(vmar), _handle(m, process, handle), *args)
+
+
+def _map_by_handle(m: Machine, process: int, handle: int, vmo: int, *args: Any) -> None:
+    _map_in(_handle(m, process, handle), _handle(m, process, vmo), *args)
+
+
+def _allocate_in(
+    region: Any, size: int, offset: int | None, perms: str, specific: bool, compact: bool, koid: int
+) -> None:
+    region.allocate(size, offset=offset, perms=perms, specific=specific, compact=compact, koid=koid)
 
 
 def _touch(m: Machine, aspace: int, address: int, length: int, access: int) -> None:
-    _space(m, aspace).touch_recorded(address, length, access)
+    _space(m, aspace).touch(address, length, access)
 
 
 def _open(m: Machine, process: int, koid: int, serial: int, rights: int) -> None:
@@ -153,6 +154,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
         "exit": _on_object("exit", "process", "code"),
         "kill": _on_object("kill", "process", "finish"),
         "finish": _on_object("finish", "process"),
+        "release": _on_object("release", "process"),
         "start_thread": _on_object("start", "thread"),
         "suspend": _on_object("suspend", "thread"),
         "resume": _on_object("resume", "thread"),
@@ -208,13 +210,31 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
                 "length",
                 "offset",
                 "overwrite",
-                "compact",
+                "map_range",
             ),
             _map,
         ),
+        "map_by_handle": Operation(
+            (
+                "process",
+                "handle",
+                "vmo_handle",
+                "perms",
+                "vmo_offset",
+                "length",
+                "offset",
+                "overwrite",
+                "map_range",
+            ),
+            _map_by_handle,
+        ),
         "allocate": Operation(
-            ("vmar", "size", "offset", "perms", "specific", "compact", "overwrite", "koid"),
-            _allocate,
+            ("vmar", "size", "offset", "perms", "specific", "compact", "koid"),
+            lambda m, vmar, *args: _allocate_in(m.find(vmar), *args),
+        ),
+        "allocate_by_handle": Operation(
+            ("process", "handle", "size", "offset", "perms", "specific", "compact", "koid"),
+            lambda m, process, value, *args: _allocate_in(_handle(m, process, value), *args),
         ),
         "unmap": Operation(
             ("aspace", "vmar", "address", "length"),
@@ -234,6 +254,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
         "write": Operation(
             ("aspace", "address", "data"), lambda m, aspace, *args: _space(m, aspace).write(*args)
         ),
+        "decommit_range": Operation(
+            ("aspace", "mapping", "offset", "length"),
+            lambda m, aspace, *args: _space(m, aspace).decommit(*args),
+        ),
+        "write_memory": _on_object("write_memory", "process", "address", "data"),
         # the kernel
         "kernel_create_vmo": Operation(
             ("size", "name"), lambda m, size, name: m.kernel.create_vmo(size, name)

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 
 from magmem.sim.physical import Frames
 from magmem.sim.runs import Run, gaps, overlap
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = ["PageList"]
 

@@ -42,6 +42,11 @@ class PageTables:
     def lacking(self, runs: list[Run]) -> int:
         """Table pages that must be made before entries for these runs can be installed."""
         leaf, middle, upper = self.leaf, self.middle, self.upper
+        if runs:
+            # More than there is memory for need not be counted out, table by table.
+            least = (runs[-1][1] - 1 >> 9) - (runs[0][0] >> 9) - len(leaf) - 2
+            if least > self.physical.counts[FREE] and len(runs) == 1:
+                return least
         lack = 0
         last = last_middle = last_upper = -1
         for start, end in runs:

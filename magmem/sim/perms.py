@@ -9,8 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 from magmem.errors import InvalidArgs
+from magmem.sim.arguments import wrong
 
-__all__ = ["ACCESS_NAMES", "EXECUTE", "PERMS_MASKS", "PERMS_TEXT", "READ", "WRITE", "parse_perms"]
+__all__ = [
+    "ACCESS_NAMES",
+    "EXECUTE",
+    "PERMS_MASKS",
+    "PERMS_TEXT",
+    "READ",
+    "WRITE",
+    "parse_perms",
+    "require_read",
+]
 
 READ: Final = 1
 WRITE: Final = 2
@@ -36,14 +46,28 @@ def parse_perms(text: str) -> int:
 
     Raises
     ------
+    WrongArgument
+        Not text.
     InvalidArgs
         Letters other than ``rwx-``.
     """
+    if not isinstance(text, str):
+        raise wrong("perms", "text of letters out of rwx", text)
     mask = PERMS_MASKS.get(text)
     if mask is None:
         mask = 0
         for letter in text:
             if letter not in _BITS:
-                raise InvalidArgs(f"expected permissions out of rwx, found {text[:20]!r}")
+                raise InvalidArgs(f"perms: expected permissions out of rwx, found {text[:20]!r}")
             mask |= _BITS[letter]
     return mask
+
+
+def require_read(mask: int) -> None:
+    """Raise `InvalidArgs` for a mask without read that asks for write or execute.
+
+    This kernel cannot express such a mapping (reference/kernel.md "VMARs and mappings").
+    """
+    if mask & (WRITE | EXECUTE) and not mask & READ:
+        right = "write" if mask & WRITE else "execute"
+        raise InvalidArgs(f"perms: {right} permission needs read permission")

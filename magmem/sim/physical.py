@@ -13,7 +13,7 @@ from bisect import bisect_right
 from typing import Final
 
 from magmem.errors import NoMemory
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = [
     "ALLOC",

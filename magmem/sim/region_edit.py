@@ -9,14 +9,23 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from magmem.errors import AccessDenied, InvalidArgs, NotFound
+from magmem.sim import commit, vdso
 from magmem.sim.heap import MAPPING_BYTES
-from magmem.sim.mapping import Mapping
+from magmem.sim.mapping import Mapping, install
 from magmem.sim.perms import PERMS_TEXT
 
 if TYPE_CHECKING:
     from magmem.sim.vmar import Vmar
+    from magmem.sim.vmo import Vmo
 
-__all__ = ["check_overwrite", "check_unmap", "protect", "unmap"]
+__all__ = [
+    "check_overwrite",
+    "check_unmap",
+    "map_range",
+    "protect",
+    "require_range",
+    "unmap",
+]
 
 
 def check_unmap(vmar: Vmar, base: int, size_bytes: int) -> None:
@@ -26,6 +35,7 @@ def check_unmap(vmar: Vmar, base: int, size_bytes: int) -> None:
     for child in met:
         if not isinstance(child, Mapping) and (child.base < base or child.end > end):
             raise InvalidArgs(f"{base:#x}-{end:#x} cuts {child!r}")
+    vdso.check_spared(vmar.aspace, base, end)
     if len(met) == 1 and met[0].base < base and met[0].end > end:
         vmar.machine.require("splitting the mapping", heap_bytes=MAPPING_BYTES)
 
@@ -35,6 +45,7 @@ def check_overwrite(vmar: Vmar, base: int, size_bytes: int) -> None:
     for child in vmar.children_in(base, base + size_bytes):
         if not isinstance(child, Mapping):
             raise InvalidArgs(f"{base:#x}-{base + size_bytes:#x} would overwrite {child!r}")
+    vdso.check_spared(vmar.aspace, base, base + size_bytes)
 
 
 def unmap(vmar: Vmar, base: int, size_bytes: int) -> None:
@@ -95,7 +106,9 @@ def split(vmar: Vmar, mapping: Mapping, base: int) -> Mapping:
 
 
 def protect(vmar: Vmar, base: int, size_bytes: int, mask: int) -> None:
-    """Change the permissions of a range, splitting mappings at its ends.
+    """Change the permissions of a range, splitting mappings at its ends where they change.
+
+    What is wrong first, in address order, decides the error.
 
     Raises
     ------
@@ -103,30 +116,62 @@ def protect(vmar: Vmar, base: int, size_bytes: int, mask: int) -> None:
         Nothing has changed.
     """
     end = base + size_bytes
-    met = vmar.children_in(base, end)
-    for child in met:
-        if not isinstance(child, Mapping):
-            raise InvalidArgs(f"{base:#x}-{end:#x} reaches into {child!r}")
     at = base
-    for child in met:
+    mappings: list[Mapping] = []
+    for child in vmar.children_in(base, end):
         if child.base > at:
             break
+        if not isinstance(child, Mapping):
+            raise InvalidArgs(f"{base:#x}-{end:#x} reaches into {child!r}")
+        if mask & ~child.allowed:
+            raise AccessDenied(f"{PERMS_TEXT[mask]} is more than {child!r} was mapped with")
+        vdso.check_spared(vmar.aspace, child.base, child.end)
+        mappings.append(child)
         at = child.end
     if at < end:
         raise NotFound(f"nothing is mapped at {at:#x}")
-    if mask & ~vmar.mask:
-        raise AccessDenied(f"{PERMS_TEXT[mask]} is more than {vmar!r} allows")
-    mappings = [child for child in met if isinstance(child, Mapping)]
-    for mapping in mappings:
-        if mask & ~mapping.allowed:
-            raise AccessDenied(f"{PERMS_TEXT[mask]} is more than {mapping!r} was mapped with")
-    splits = (mappings[0].base < base) + (mappings[-1].end > end)
+    changed = [mapping for mapping in mappings if mapping.mask != mask]
+    if not changed:
+        return
+    splits = (changed[0].base < base) + (changed[-1].end > end)
     vmar.machine.require("splitting the mapping", heap_bytes=splits * MAPPING_BYTES)
-    if mappings[0].base < base:
-        mappings[0] = split(vmar, mappings[0], base)
-    if mappings[-1].end > end:
-        split(vmar, mappings[-1], end)
-    for mapping in mappings:
+    if changed[0].base < base:
+        changed[0] = split(vmar, changed[0], base)
+    if changed[-1].end > end:
+        split(vmar, changed[-1], end)
+    for mapping in changed:
         mapping.mask = mask
         if not mask:
             mapping.drop(0, mapping.size_bytes >> 12)
+
+
+def require_range(
+    vmar: Vmar, base: int, size_bytes: int, vmo: Vmo, mask: int, heap_bytes: int
+) -> None:
+    """Raise `NoMemory` unless `map_range` of a mapping about to be made will succeed."""
+    there = _there(vmo, size_bytes)
+    copies = sum((s.end - s.start) * s.depth for s in there if s.depth)
+    page = base >> 12
+    runs = [(page + s.start, page + s.end) for s in there] if mask else []
+    tables = vmar.aspace.tables.lacking(runs) if runs else 0
+    vmar.machine.require("the range", heap_bytes=heap_bytes, pages=copies + tables)
+
+
+def map_range(mapping: Mapping) -> None:
+    """Install the entries of the pages that are there (MAP_RANGE); they have been required.
+
+    The quirk of that kernel: on a clone it copies what is seen of the parent into the clone, as a
+    write would, whatever the permissions of the mapping.
+    """
+    there = _there(mapping.vmo, mapping.size_bytes)
+    commit.execute(mapping.vmo, [segment for segment in there if segment.depth])
+    if mapping.mask:
+        install(mapping, [(segment.start, segment.end) for segment in there])
+
+
+def _there(vmo: Vmo, size_bytes: int) -> list[commit.Segment]:
+    """The pages of a VMO's beginning that it owns or sees; all of a physical one."""
+    end = min(size_bytes >> 12, vmo.page_limit)
+    if vmo.phys_base is not None:
+        return [commit.Segment(0, end, vmo, 0, 0)] if end else []
+    return [segment for segment in commit.visible(vmo, 0, end) if segment.owner is not None]

@@ -33,7 +33,7 @@ def replay(history: History, steps: int | None) -> Machine:
             time=made["time"],
             name=made["name"],
         )
-    except (KeyError, TypeError, AttributeError, MagmemError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, MagmemError) as error:
         raise CaptureError(
             "history", "machine", "what a machine is made with", repr(error)
         ) from None
@@ -42,7 +42,7 @@ def replay(history: History, steps: int | None) -> Machine:
         op, args, effects = event[0], event[2:-EFFECTS], event[-EFFECTS:]
         try:
             OPERATIONS[op].again(machine, *args)
-        except (KeyError, TypeError, AttributeError, MagmemError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, MagmemError) as error:
             raise CaptureError(
                 "history", f"step {step}", f"{op} to succeed", f"{type(error).__name__}: {error}"
             ) from None

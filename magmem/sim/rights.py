@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from magmem.errors import InvalidArgs
+from magmem.sim.arguments import address_of, shown_hex
 from magmem.sim.perms import EXECUTE, READ, WRITE
 
 __all__ = [
+    "REGION_ALLOWED",
     "RIGHT_DUPLICATE",
     "RIGHT_EXECUTE",
     "RIGHT_GET_PROPERTY",
@@ -57,7 +59,6 @@ _LETTERS: Final = {
 _BASIC: Final = RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ | RIGHT_WRITE
 _DEFAULTS: Final = {
     "vmo": VMO_RIGHTS,
-    "vmar": RIGHT_DUPLICATE | RIGHT_TRANSFER,
     "channel": RIGHT_TRANSFER | RIGHT_READ | RIGHT_WRITE,
     "event": _BASIC,
     "event-pair": _BASIC,
@@ -83,9 +84,24 @@ VMO_ALLOWED: Final = tuple(_allowed(rights) for rights in range(64))
 """Permissions a mapping may have, by the low six rights bits of the handle; none without map."""
 
 
-def default_rights(kind: str) -> int:
-    """Rights of a new handle to an object of that type."""
-    return _DEFAULTS.get(kind, _TASK)
+VMAR_RIGHTS: Final = tuple(
+    RIGHT_DUPLICATE | RIGHT_TRANSFER | right
+    for right in (
+        (RIGHT_READ if mask & READ else 0)
+        | (RIGHT_WRITE if mask & WRITE else 0)
+        | (RIGHT_EXECUTE if mask & EXECUTE else 0)
+        for mask in range(8)
+    )
+)
+"""Rights of a new handle to a region, by what may be mapped in it."""
+
+REGION_ALLOWED: Final = tuple(_allowed(rights | RIGHT_MAP) for rights in range(64))
+"""What may be mapped through a region's handle, by the low six bits of its rights."""
+
+
+def default_rights(kind: str, mask: int = 0) -> int:
+    """Rights of a new handle to an object of that type; a region's follow from its `mask`."""
+    return VMAR_RIGHTS[mask] if kind == "vmar" else _DEFAULTS.get(kind, _TASK)
 
 
 def rights_text(rights: int) -> str:
@@ -93,13 +109,15 @@ def rights_text(rights: int) -> str:
     return "".join(letter if rights & _LETTERS[letter] else "-" for letter in "rwxmdt")
 
 
-def parse_rights(rights: int | str, held: int) -> int:
+def parse_rights(rights: int | str, held: int, whose: str = "which this handle has") -> int:
     """The mask of rights given as a mask or as letters out of ``rwxmdtgs``.
 
     Raises
     ------
     InvalidArgs
         A letter that is no right, or rights beyond `held`: reducing is all one may do.
+    WrongArgument
+        Neither text nor a number.
     """
     if isinstance(rights, str):
         mask = 0
@@ -108,7 +126,7 @@ def parse_rights(rights: int | str, held: int) -> int:
                 raise InvalidArgs(f"expected rights out of rwxmdtgs, found {rights[:20]!r}")
             mask |= _LETTERS[letter]
     else:
-        mask = rights
-    if mask & ~held or mask < 0:
-        raise InvalidArgs(f"rights {mask:#x} are more than {held:#x}, which this handle has")
+        mask = address_of(rights, "rights")
+    if mask & ~held:
+        raise InvalidArgs(f"rights {shown_hex(mask)} are more than {held:#x}, {whose}")
     return mask

@@ -18,7 +18,8 @@ from magmem.sim.kernel import KERNEL_BASE
 from magmem.sim.mapping import Mapping
 from magmem.sim.perms import PERMS_TEXT
 from magmem.snapshot import Snapshot
-from magmem.snapshot.schema import FACETS, PAGE_BYTES, TABLES
+from magmem.snapshot.schema import FACETS, TABLES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.aspace import AddressSpace

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from magmem.errors import BadState, InvalidArgs
+from magmem.sim.arguments import shown, text_of
 from magmem.sim.heap import HEAP_BYTES
 
 if TYPE_CHECKING:
@@ -91,8 +92,11 @@ class Thread:
 
     def raise_exception(self, port: str = "process") -> None:
         """Take an exception and wait for its handler on a port."""
+        text_of(port, "port")
         if port not in EXCEPTION_PORTS[1:]:
-            raise InvalidArgs(f"expected one of {', '.join(EXCEPTION_PORTS[1:])}, found {port!r}")
+            raise InvalidArgs(
+                f"expected one of {', '.join(EXCEPTION_PORTS[1:])}, found {shown(port)}"
+            )
         self._expect("raise an exception", "running")
         self.state, self.exception_port = "blocked", port
         self._record("raise_exception", port)

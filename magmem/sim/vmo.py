@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from magmem.errors import AccessDenied
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.pagelist import PageList
 from magmem.sim.physical import OBJECT, WIRED
 from magmem.sim.pins import PinCounts
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 if TYPE_CHECKING:
     from magmem.sim.aspace import AddressSpace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SHARE_ASPACES", "MAX_VMO_BYTES", "Vmo", "release_vmo"]
 
 MAX_VMO_BYTES: Final = (1 << 63) - PAGE_BYTES
-"""The largest size of a VMO; a platform limit."""
+"""The largest size of a VMO. The kernel's own is 2^64 − 4096; tables hold sizes in 63 bits."""
 
 MAX_SHARE_ASPACES: Final = 64
 """Distinct address spaces the kernel looks at before it estimates the rest."""
@@ -140,7 +141,24 @@ class Vmo:
     @property
     def is_read_only(self) -> bool:
         """Whether userspace may not change it: wired data, kernel arenas and kernel stacks."""
-        return self.pages_are_wired or any(mapping.vmar.held for mapping in self.mappings)
+        return self.pages_are_wired or self.is_kernels
+
+    @property
+    def is_kernels(self) -> bool:
+        """Whether the kernel stands on it: its arenas and the stacks of threads."""
+        # Such a mapping is made with the VMO and stays while it lives, so it is the oldest.
+        oldest = next(iter(self.mappings), None)
+        return oldest is not None and oldest.vmar.held
+
+    @property
+    def is_vdso(self) -> bool:
+        """Whether it is a variant of the vDSO, whose code is mapped under rules of its own."""
+        return self.state == WIRED and self in self.machine.kernel.vdso_variants
+
+    def need_changeable(self, what: str) -> None:
+        """Raise `AccessDenied` for data of the kernel, which the machine would not survive."""
+        if self.is_read_only and not (self.pages_are_wired and what == "committing"):
+            raise AccessDenied(f"{what}: {self!r} is the kernel's own data")
 
     @property
     def parent_offset_bytes(self) -> int:

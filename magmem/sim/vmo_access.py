@@ -1,10 +1,13 @@
 """Bytes of VMOs: reading and writing them without a mapping, and finding their physical pages.
 
-Reading an uncommitted page sees zeros and commits nothing; writing commits. Reading or writing
-exactly at the end moves 0 bytes, one byte further is `OutOfRange` (reference/kernel.md "VMARs").
+Reading an uncommitted page sees zeros and commits nothing; writing commits. Ranges to read, write,
+commit and decommit are trimmed at the VMO's end, so only one that starts past it, or wraps 64 bits,
+is `OutOfRange`; lookup and pin trim nothing (reference/kernel.md "VMOs").
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from magmem.errors import (
     BadState,
@@ -16,11 +19,13 @@ from magmem.errors import (
     Unavailable,
 )
 from magmem.sim import commit
+from magmem.sim.arguments import WORD, shown
 from magmem.sim.pins import MAX_PINS, PinCounts
 from magmem.sim.vmo import Vmo
-from magmem.snapshot.schema import PAGE_BYTES
+from magmem.units import PAGE_BYTES
 
 __all__ = [
+    "MAX_READ_BYTES",
     "check_range",
     "lookup",
     "page_range",
@@ -28,9 +33,13 @@ __all__ = [
     "read_pages",
     "require_paged",
     "store",
+    "trim",
     "unpin",
     "write",
 ]
+
+MAX_READ_BYTES: Final = 1 << 28
+"""Most bytes that one call hands over; more would be the reader's own memory, not the machine's."""
 
 
 def require_paged(vmo: Vmo, what: str) -> None:
@@ -43,8 +52,25 @@ def check_range(vmo: Vmo, offset: int, length: int) -> None:
     """Raise `OutOfRange` unless ``[offset, offset + length)`` lies in the VMO."""
     if offset + length > vmo.size_bytes:
         raise OutOfRange(
-            f"bytes {offset} … {offset + length} are not within the {vmo.size_bytes} of {vmo!r}"
+            f"bytes {shown(offset)} … {shown(offset + length)} are not within the "
+            f"{vmo.size_bytes} of {vmo!r}"
         )
+
+
+def trim(vmo: Vmo, offset: int, length: int) -> int:
+    """How much of ``[offset, offset + length)`` lies in the VMO.
+
+    Raises
+    ------
+    OutOfRange
+        It starts past the VMO's end, or offset and length wrap 64 bits.
+    """
+    if offset > vmo.size_bytes or offset + length >= WORD:
+        raise OutOfRange(
+            f"bytes {shown(offset)} … {shown(offset + length)} start past the "
+            f"{vmo.size_bytes} of {vmo!r}, or end past 2^64"
+        )
+    return min(length, vmo.size_bytes - offset)
 
 
 def page_range(offset: int, length: int) -> tuple[int, int]:
@@ -54,7 +80,15 @@ def page_range(offset: int, length: int) -> tuple[int, int]:
 
 
 def read_pages(vmo: Vmo, offset: int, length: int) -> bytes:
-    """Bytes of a paged VMO as a clone sees them; may reach to the end of the last page."""
+    """Bytes of a paged VMO as a clone sees them; may reach to the end of the last page.
+
+    Raises
+    ------
+    NoMemory
+        More than `MAX_READ_BYTES`.
+    """
+    if length > MAX_READ_BYTES:
+        raise NoMemory(f"reading {length} bytes at once: {MAX_READ_BYTES} are the most")
     data = bytearray(length)
     start, end = page_range(offset, length)
     for segment in commit.visible(vmo, start, end):
@@ -70,14 +104,13 @@ def read_pages(vmo: Vmo, offset: int, length: int) -> bytes:
 
 
 def write(vmo: Vmo, offset: int, data: bytes) -> int:
-    """Write bytes into a paged VMO; returns the pages newly committed.
+    """Write bytes into a paged VMO, within its size; returns the pages newly committed.
 
     Raises
     ------
-    OutOfRange, NoMemory
+    NoMemory
         Nothing has changed.
     """
-    check_range(vmo, offset, len(data))
     taken = commit.commit(vmo, *page_range(offset, len(data)))
     store(vmo, offset, data)
     return taken

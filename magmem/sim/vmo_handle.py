@@ -1,14 +1,15 @@
 """Handles to VMOs: every operation userspace has on a VMO, with its rights checked.
 
 The order of checks is: handle and rights, the kind of VMO, the arguments, the range, the state of
-the pages, and last the memory there is. A refused operation changes nothing.
+the pages, and last the memory there is. A refused operation changes nothing. Commit, decommit and
+lookup need no right in this kernel, only a handle (reference/kernel.md "VMOs").
 """
 
 from __future__ import annotations
 
 from magmem.errors import OutOfRange
 from magmem.sim import commit, vmo_access
-from magmem.sim.arguments import aligned, bytes_of, name_text, size_of
+from magmem.sim.arguments import aligned, bytes_of, name_text, shown, size_of
 from magmem.sim.handle import Handle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.rights import (
@@ -49,15 +50,11 @@ class VmoHandle(Handle):
         Raises
         ------
         OutOfRange
-            One byte past the end; exactly at the end there are 0 bytes to read.
+            It starts past the end; what reaches past the end is cut off there.
         """
         self.need(RIGHT_READ, "reading")
-        vmo = self.object
-        vmo_access.require_paged(vmo, "reading")
-        start = size_of(offset)
-        size = max(0, vmo.size_bytes - start) if length is None else size_of(length)
-        vmo_access.check_range(vmo, start, size)
-        return vmo_access.read_pages(vmo, start, size)
+        start, size, _ = self._trimmed(offset, length, "reading")
+        return vmo_access.read_pages(self.object, start, size)
 
     def write(self, offset: int | str, data: bytes) -> int:
         """Write bytes, committing the pages; returns how many bytes. Needs the right to write.
@@ -65,22 +62,27 @@ class VmoHandle(Handle):
         Raises
         ------
         OutOfRange
-            One byte past the end; nothing is written.
+            It starts past the end; what reaches past the end is not written.
         NoMemory
             Not all pages can be committed; nothing is written.
         """
         self.need(RIGHT_WRITE, "writing")
         vmo_access.require_paged(self.object, "writing")
-        start = size_of(offset)
+        start = size_of(offset, "offset")
         data = bytes_of(data)
+        data = data[: vmo_access.trim(self.object, start, len(data))]
         vmo_access.write(self.object, start, data)
         self.record("vmo_write", start, data)
         return len(data)
 
     def commit(self, offset: int | str = 0, length: int | str | None = None) -> int:
-        """Commit whole pages of a range, rounded outward; returns pages taken in all VMOs."""
-        self.need(RIGHT_WRITE, "committing")
-        start, size, pages = self._range(offset, length, "committing")
+        """Commit whole pages of a range, rounded outward; returns pages taken in all VMOs.
+
+        The range is cut at the VMO's end; it may not start past it (`OutOfRange`).
+        """
+        self.need(0, "committing")
+        start, size, pages = self._trimmed(offset, length, "committing")
+        self.object.need_changeable("committing")
         taken = commit.commit(self.object, *pages)
         self.record("commit", start, size)
         return taken
@@ -90,11 +92,16 @@ class VmoHandle(Handle):
 
         Raises
         ------
+        OutOfRange
+            It starts past the VMO's end; what reaches past the end is cut off there.
+        AccessDenied
+            Data of the kernel, whose pages cannot be given up.
         BadState
             A page of the range is pinned.
         """
-        self.need(RIGHT_WRITE, "decommitting")
-        start, size, pages = self._range(offset, length, "decommitting")
+        self.need(0, "decommitting")
+        start, size, pages = self._trimmed(offset, length, "decommitting")
+        self.object.need_changeable("decommitting")
         freed = commit.decommit(self.object, *pages)
         self.record("decommit", start, size)
         return freed
@@ -113,27 +120,36 @@ class VmoHandle(Handle):
         vmo_access.require_paged(self.object, "resizing")
         size_bytes = size_of(size)
         if size_bytes > MAX_VMO_BYTES:
-            raise OutOfRange(f"size {size_bytes} is above the largest, {MAX_VMO_BYTES}")
+            raise OutOfRange(f"size {shown(size_bytes)} is above the largest, {MAX_VMO_BYTES}")
         freed = commit.resize(self.object, size_bytes)
         self.record("resize", size_bytes)
         return freed
 
     def lookup(self, offset: int | str, length: int | str) -> list[tuple[int, int, int]]:
-        """Physical addresses of a range: (offset, physical address, bytes) of adjacent pages."""
-        self.need(RIGHT_READ, "looking up addresses")
-        return vmo_access.lookup(self.object, size_of(offset), size_of(length))
+        """Physical addresses of a range: (offset, physical address, bytes) of adjacent pages.
+
+        Raises
+        ------
+        OutOfRange
+            Any of it lies past the VMO's end.
+        NoMemory
+            A page of it is not committed.
+        """
+        self.need(0, "looking up addresses")
+        start, size = size_of(offset, "offset"), size_of(length, "length")
+        return vmo_access.lookup(self.object, start, size)
 
     def pin(self, offset: int | str, length: int | str) -> None:
         """Pin the pages of a range, which the VMO must own."""
         self.need(RIGHT_READ, "pinning")
-        start, size, _ = self._range(offset, length, "pinning")
+        start, size = self._range(offset, length, "pinning")
         vmo_access.pin(self.object, start, size)
         self.record("pin", start, size)
 
     def unpin(self, offset: int | str, length: int | str) -> None:
         """Undo one pin of the pages of a range."""
         self.need(RIGHT_READ, "unpinning")
-        start, size, _ = self._range(offset, length, "unpinning")
+        start, size = self._range(offset, length, "unpinning")
         vmo_access.unpin(self.object, start, size)
         self.record("unpin", start, size)
 
@@ -165,11 +181,13 @@ class VmoHandle(Handle):
         self.need(RIGHT_DUPLICATE | RIGHT_READ, "cloning")
         vmo = self.object
         vmo_access.require_paged(vmo, "cloning")
-        start = aligned(size_of(offset), "the offset of a clone")
+        start = aligned(size_of(offset, "offset"), "the offset of a clone")
         size_bytes = max(0, vmo.size_bytes - start) if size is None else size_of(size)
         text = self._clone_name() if name is None else name_text(name)
         if start + size_bytes > MAX_VMO_BYTES:
-            raise OutOfRange(f"offset {start} + size {size_bytes} is above {MAX_VMO_BYTES}")
+            raise OutOfRange(
+                f"offset {shown(start)} + size {shown(size_bytes)} is above {MAX_VMO_BYTES}"
+            )
         process, machine = self.process, self.machine
         process.need_new_objects()
         new_koid = machine.check_koid(koid)
@@ -186,13 +204,22 @@ class VmoHandle(Handle):
     def _clone_name(self) -> str:
         return self.object.name if self.rights & RIGHT_GET_PROPERTY else ""
 
-    def _range(
-        self, offset: int | str, length: int | str | None, what: str
-    ) -> tuple[int, int, tuple[int, int]]:
-        """Offset, length and pages of a range inside a paged VMO."""
+    def _range(self, offset: int | str, length: int | str | None, what: str) -> tuple[int, int]:
+        """Offset and length of a range that must lie inside a paged VMO."""
         vmo = self.object
         vmo_access.require_paged(vmo, what)
-        start = size_of(offset)
-        size = max(0, vmo.size_bytes - start) if length is None else size_of(length)
+        start = size_of(offset, "offset")
+        size = max(0, vmo.size_bytes - start) if length is None else size_of(length, "length")
         vmo_access.check_range(vmo, start, size)
+        return start, size
+
+    def _trimmed(
+        self, offset: int | str, length: int | str | None, what: str
+    ) -> tuple[int, int, tuple[int, int]]:
+        """Offset, length and pages of a range that is cut at the end of a paged VMO."""
+        vmo = self.object
+        vmo_access.require_paged(vmo, what)
+        start = size_of(offset, "offset")
+        size = max(0, vmo.size_bytes - start) if length is None else size_of(length, "length")
+        size = vmo_access.trim(vmo, start, size)
         return start, size, vmo_access.page_range(start, size)

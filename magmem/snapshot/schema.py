@@ -28,10 +28,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-__all__ = ["FACETS", "PAGE_BYTES", "TABLES", "Column", "Table"]
+from magmem.units import PAGE_BYTES
 
-PAGE_BYTES: Final = 4096
-"""Bytes of a page (reference/kernel.md)."""
+__all__ = ["FACETS", "PAGE_BYTES", "TABLES", "Column", "Table"]
 
 TEXT: Final = pd.StringDtype("python")
 

@@ -36,7 +36,7 @@ def as_memgraph(snap: Snapshot) -> Snapshot:
     user = (regions["aspace"] > 0) & (regions["kind"] == "mapping")
     regions = regions[user].reset_index(drop=True)
     for column in ("size_bytes", "vmo_offset_bytes", "map_seq"):
-        regions[column] = pd.array([pd.NA] * len(regions), dtype="Int64")
+        regions[column] = pd.array([pd.NA] * len(regions), dtype=regions[column].dtype)
     frames["regions"] = regions
     frames["entries"] = TABLES["entries"].frame()
     frames["vmos"]["pages_are_wired"] = pd.array([pd.NA] * len(snap.vmos), dtype="boolean")

@@ -28,7 +28,15 @@ OPERATIONS = (
     *handle_ops.OPERATIONS,
     *memory_ops.OPERATIONS,
 )
-RARE = {"kill_job", "end_process", "destroy", "create_job", "kill_by_handle", "kernel_map"}
+RARE = {
+    "kill_job",
+    "end_process",
+    "destroy",
+    "create_job",
+    "kill_by_handle",
+    "kernel_map",
+    "release",
+}
 WEIGHTS = [1 if operation.__name__ in RARE else 4 for operation in OPERATIONS]
 
 

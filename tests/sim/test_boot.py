@@ -45,11 +45,11 @@ def test_ranges_may_not_overlap() -> None:
 
 def test_a_plan_has_no_negative_amounts() -> None:
     """Amounts below 0, and ranges that are not two to four values, are refused."""
-    with pytest.raises(InvalidArgs, match="amounts of 0 or more"):
+    with pytest.raises(InvalidArgs, match="table_pages: expected 0"):
         Machine("64M", boot=BootPlan(table_pages=-1))
     with pytest.raises(InvalidArgs, match=r"expected \(base, size, priority, name\), found \(5,\)"):
         Machine(memory_map=[(5,)])
-    with pytest.raises(InvalidArgs, match="an integer as seed"):
+    with pytest.raises(InvalidArgs, match="seed: expected a number"):
         Machine("64M", seed="lucky")  # type: ignore[arg-type]
 
 

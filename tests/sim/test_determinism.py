@@ -25,7 +25,7 @@ lib = sh.create_vmo("132k", name="lib.so")
 lib.write(5000, b"code")
 for process in (sh, tail):
     child = lib.clone(name="data:lib.so").transfer(process)
-    process.map(child, perms="rw", compact=True).write(0, b"x")
+    process.allocate("1M", compact=True).map(child, perms="rw").write(0, b"x")
 sh.map(lib, "rx", vmo_offset=4096).touch(execute=True)
 sh.unmap(at.base + 8192, 4096)
 port = tail.create_port()

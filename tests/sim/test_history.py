@@ -58,6 +58,15 @@ def everything(machine: Machine) -> Machine:  # noqa: PLR0915 (one of each opera
     vmar.map(moved, "r", offset=0).unmap()
     vmar.allocate("64k", offset=PAGE, perms="r", specific=False)
     vmar.destroy()
+    region = watcher.open(held.root_vmar)
+    window = region.map(vmo, "r", map_range=True)
+    region.allocate("64k", perms="r", compact=True).handle.close()
+    region.protect(window.base, PAGE, "---")
+    window.decommit(0, PAGE)
+    region.unmap(window.base, PAGE)
+    debugger = watcher.open(held)
+    debugger.write_memory(window.base + PAGE, b"breakpoint")
+    job.create_process("let go").release()
     watcher.create_contiguous_vmo("32k", "dma", alignment_bytes="16k")
     screen = watcher.create_physical_vmo(0xD0000000, "64k", "screen")
     watcher.map(screen, "rw").touch()
@@ -139,7 +148,7 @@ def test_saving_and_loading_gives_the_same_machine(tmp_path: Path) -> None:
     assert loaded.snapshot().equals(machine.snapshot())
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) == machine.step + 1
-    assert json.loads(lines[0])["format"] == "magmem-history/1"
+    assert json.loads(lines[0])["format"] == "magmem-history/2"
 
 
 def changed(path: Path, line: int, value: Any) -> None:
@@ -153,8 +162,8 @@ def changed(path: Path, line: int, value: Any) -> None:
     ("line", "value", "message"),
     [
         (0, "", "line 1: expected JSON"),
-        (0, {"format": "other/1"}, "line 1: expected a history of format magmem-history/1"),
-        (0, {"format": "magmem-history/1"}, "line 1: expected machine, heap_used and counts"),
+        (0, {"format": "other/1"}, "line 1: expected a history of format magmem-history/2"),
+        (0, {"format": "magmem-history/2"}, "line 1: expected machine, heap_used and counts"),
         (2, "[1, 2", "line 3: expected JSON"),
         (2, ["fly", 0], "line 3: expected a list that begins with an operation"),
         (2, 7, "line 3: expected a list that begins with an operation"),

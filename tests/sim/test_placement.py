@@ -48,10 +48,11 @@ def test_compact_places_lie_near_a_child() -> None:
     machine = Machine("64M", seed=6)
     process = machine.root_job.spawn("p", vdso=False, stack=0)
     vmo = process.create_vmo(3 * PAGE)
-    process.map(vmo)
+    region = process.allocate("16G", compact=True)
+    region.map(vmo)
     gaps = set()
     for _ in range(300):
-        mapping = process.map(vmo, compact=True)
+        mapping = region.map(vmo)
         others = [m for m in process.aspace.mappings() if m is not mapping]
         distance = min(
             [mapping.base - m.end for m in others if m.end <= mapping.base]
@@ -67,9 +68,10 @@ def test_compact_in_an_empty_vmar_is_uniform() -> None:
     machine = Machine("64M", seed=6)
     process = machine.root_job.spawn("p", vdso=False, stack=0)
     vmo = process.create_vmo(PAGE)
+    region = process.allocate("16G", compact=True)
     places = set()
     for _ in range(20):
-        mapping = process.map(vmo, compact=True)
+        mapping = region.map(vmo)
         places.add(mapping.base)
         mapping.unmap()
     assert len(places) == 20

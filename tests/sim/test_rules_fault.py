@@ -27,7 +27,7 @@ def test_no_mapping(process: Process) -> None:
 
 @pytest.mark.parametrize(
     ("perms", "access", "word"),
-    [("rx", "write", "writable"), ("rw", "execute", "executable"), ("x", "read", "readable")],
+    [("rx", "write", "writable"), ("rw", "execute", "executable"), ("", "read", "readable")],
 )
 def test_wrong_permission(process: Process, perms: str, access: str, word: str) -> None:
     """A mapping without the permission faults and says which it lacks."""
@@ -48,13 +48,54 @@ def test_past_the_vmos_end(process: Process) -> None:
 
 
 def test_range_faults_at_its_first_bad_page(machine: Machine, process: Process) -> None:
-    """A range faults at the first page that cannot be accessed; nothing of it is done."""
-    process.map(process.create_vmo(2 * PAGE), at=BASE)
-    before = machine.fingerprint()
+    """A range faults at the first page that cannot be accessed; the pages before it are done."""
+    vmo = process.create_vmo(2 * PAGE)
+    process.map(vmo, at=BASE)
     with pytest.raises(PageFault) as caught:
-        process.write(BASE + 100, bytes(2 * PAGE))
+        process.write(BASE + 100, b"x" * (2 * PAGE))
     assert (caught.value.address, caught.value.access) == (BASE + 2 * PAGE, "write")
-    assert machine.fingerprint() == before
+    assert vmo.vmo.runs == [(0, 2)]
+    assert vmo.read() == bytes(100) + b"x" * (2 * PAGE - 100)
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
+
+
+def test_fault_at_the_first_page_changes_nothing(machine: Machine, process: Process) -> None:
+    """An access whose very first page faults has done nothing, and is not recorded."""
+    mapping = process.map(process.create_vmo(2 * PAGE), "r", at=BASE)
+    before, step = machine.fingerprint(), machine.step
+    for refused in (
+        lambda: process.write(BASE, b"x"),
+        lambda: process.read(BASE + 2 * PAGE, 1),
+        lambda: process.touch(BASE - PAGE, 2 * PAGE),
+        lambda: mapping.touch(write=True),
+    ):
+        with pytest.raises(PageFault):
+            refused()
+    assert (machine.fingerprint(), machine.step) == (before, step)
+
+
+@pytest.mark.parametrize("through", ["mapping", "process"])
+def test_half_a_touch(machine: Machine, process: Process, through: str) -> None:
+    """A touch that faults half-way leaves entries and pages of the part before the fault."""
+    vmo = process.create_vmo(2 * PAGE)
+    mapping = process.map(vmo, at=BASE, length=4 * PAGE)
+    act = {
+        "mapping": lambda: mapping.touch(write=True),
+        "process": lambda: process.touch(BASE, 4 * PAGE, write=True),
+    }[through]
+    with pytest.raises(PageFault):
+        act()
+    assert (mapping.installed, vmo.vmo.runs) == ([(0, 2)], [(0, 2)])
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
+
+
+def test_half_a_read(machine: Machine, process: Process) -> None:
+    """A read across the end of a mapping installs the entries of the part before it."""
+    mapping = process.map(process.create_vmo(2 * PAGE), at=BASE)
+    with pytest.raises(PageFault):
+        mapping.read(PAGE, 2 * PAGE)
+    assert mapping.installed == [(1, 1)]
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
 
 
 def test_fault_installs_an_entry(process: Process) -> None:
@@ -267,9 +308,10 @@ def test_tables_go_with_their_last_entry(machine: Machine, process: Process) -> 
 def test_scattered_mappings_cost_more(process: Process, other: Process) -> None:
     """Scattered mappings cost more table pages than compact ones."""
     vmo = process.create_vmo(PAGE)
+    packed = other.allocate("16G", compact=True)
     for _ in range(32):
         process.map(vmo).touch()
-        other.map(vmo, compact=True).touch()
+        packed.map(vmo).touch()
     assert process.aspace is not None
     assert other.aspace is not None
     assert other.aspace.table_pages <= 1 + 3 * 2

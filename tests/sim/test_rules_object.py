@@ -158,10 +158,7 @@ def test_transfer_needs_the_right(process: Process, other: Process) -> None:
     [
         ("wxmdt", lambda v: v.read(0, 1)),
         ("rxmdt", lambda v: v.write(0, b"x")),
-        ("rxmdt", lambda v: v.commit()),
-        ("rxmdt", lambda v: v.decommit()),
         ("rxmdt", lambda v: v.resize(0)),
-        ("wxmdt", lambda v: v.lookup(0, 1)),
         ("wxmdt", lambda v: v.pin(0, 1)),
         ("wxmdt", lambda v: v.unpin(0, 1)),
         ("rwxmt", lambda v: v.clone()),

@@ -232,7 +232,7 @@ def test_objects_give_their_heap_back(machine: Machine) -> None:
     before = used()
     machine.root_job.spawn("p").kill()
     assert used() == before
-    process = machine.root_job.spawn("p")
+    process = machine.root_job.spawn("p", vdso=False)
     process.root_vmar.destroy()
     process.kill()
     assert used() == before

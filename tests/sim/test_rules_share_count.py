@@ -62,6 +62,7 @@ def test_dying_process_counts_until_it_is_dead(
     """A process in any state counts while its address space lives."""
     process.map(vmo)
     other.map(vmo)
+    other.start()
     other.kill(finish=False)
     assert (other.state, vmo.vmo.share_count) == ("dying", 2)
     other.finish()

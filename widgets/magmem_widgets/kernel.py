@@ -32,6 +32,7 @@ MOST_OBJECTS = 400
 MOST_MAPPINGS = 64
 KINDS = ("event", "channel", "socket", "vmo")
 PLACEMENTS = ("scattered", "compact")
+COMPACT_BYTES = 1 << 30
 MEBIBYTE = 1 << 20
 ROW_PAGES = MEBIBYTE // PAGE_BYTES
 MEMORY = ((MEBIBYTE, 7 * MEBIBYTE, 0, "memory"), (4 << 30, 9 * MEBIBYTE, 1, "memory-high"))
@@ -78,10 +79,13 @@ def _costs(handles: int, objects: int, kind: str, mappings: int, placement: str)
         make(*size)
     data = process.create_vmo(MOST_MAPPINGS * PAGE_BYTES, "data")
     data.commit()
-    compact = placement == "compact"
+    region = process.root_vmar
+    if placement == "compact":
+        # How mappings are placed is a property of the region they are in.
+        region = process.allocate(COMPACT_BYTES, compact=True)
+        region.handle.close()
     for page in range(mappings):
-        place = {"vmo_offset": page * PAGE_BYTES, "length": PAGE_BYTES}
-        process.map(data, compact=compact, **place).touch()
+        region.map(data, vmo_offset=page * PAGE_BYTES, length=PAGE_BYTES).touch()
     arenas = tuple(
         (arena.name, tuple(zip(STATE_NAMES, arena.counts, strict=True))) for arena in machine.arenas
     )

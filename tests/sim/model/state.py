@@ -122,11 +122,12 @@ class Vmar:
 
 @dataclass
 class Aspace:
-    """An address space; `process` is None for the kernel's."""
+    """An address space; `process` is None for the kernel's, `code` maps the vDSO's code."""
 
     serial: int
     process: int | None
     root: int
+    code: int | None = None
 
 
 @dataclass
@@ -147,6 +148,8 @@ class Process:
     job: int
     name: str
     state: str = "initial"
+    exit_code: int | None = None
+    held: bool = True
     aspace: int | None = None
     handles: list[int] = field(default_factory=list)
 
@@ -200,7 +203,10 @@ class Arena:
 
 @dataclass
 class State:
-    """One machine state; `wired_pages` are those that no VMO owns."""
+    """One machine state; `wired_pages` are those that no VMO owns.
+
+    `vdso` are the variants of the vDSO; `kept_vmos` are those that the kernel's arenas lie in.
+    """
 
     serials: int = 0
     map_seqs: int = 0
@@ -215,6 +221,8 @@ class State:
     handles: dict[int, Handle] = field(default_factory=dict)
     arenas: dict[str, Arena] = field(default_factory=dict)
     kept_jobs: set[int] = field(default_factory=set)
+    vdso: set[int] = field(default_factory=set)
+    kept_vmos: set[int] = field(default_factory=set)
     kernel_aspace: int = 0
     total_pages: int = 0
     wired_pages: int = 0

@@ -6,7 +6,7 @@ stays known while handles to it exist.
 
 from __future__ import annotations
 
-from sim.model import vmars, vmos
+from sim.model import access, vmars, vmos
 from sim.model.state import (
     PAGE,
     Handle,
@@ -41,6 +41,7 @@ __all__ = [
     "need_new_objects",
     "new_handle",
     "queue",
+    "release_process",
     "sweep",
 ]
 
@@ -94,7 +95,7 @@ def create_thread(state: State, process: int, name: str, stack_base: int) -> int
     vmar = vmars.allocate(state, root, stack_base, size_bytes, frozenset("rwx"), specific=True)
     inside = stack_base + GUARD_BYTES
     vmars.place(state, vmar, inside, STACK_PAGES * PAGE, frozenset("rw"), stack, 0)
-    vmars.touch(state, state.kernel_aspace, inside, STACK_PAGES * PAGE, "write")
+    access.touch(state, state.kernel_aspace, inside, STACK_PAGES * PAGE, "write")
     thread = Thread(state.serial(), process, name, stack=vmar)
     state.threads[thread.serial] = thread
     return thread.serial
@@ -126,27 +127,40 @@ def exit_thread(state: State, serial: int) -> None:
     refuse((thread.state in ("dying", "dead"), BadState))
     _end_thread(state, thread)
     if all(t.state == "dead" for t in state.threads.values() if t.process == thread.process):
-        end_process(state, thread.process)
+        end_process(state, thread.process, 0)
     sweep(state)
 
 
 def kill_process(state: State, serial: int, *, finish: bool) -> None:
     """Kill; without `finish` the process stays dying, its mappings in place."""
     process = state.processes[serial]
-    refuse((process.state == "dead" or (process.state == "dying" and not finish), BadState))
-    if finish:
-        end_process(state, serial)
+    alive = any(t.process == serial and t.state != "dead" for t in state.threads.values())
+    refuse(
+        (process.state == "dead" or (process.state == "dying" and not finish and alive), BadState)
+    )
+    if finish or not alive:
+        end_process(state, serial, -1)
         return
-    process.state = "dying"
+    process.state, process.exit_code = "dying", -1
     for thread in state.threads.values():
         if thread.process == serial and thread.state != "dead":
             thread.state, thread.exception_port = "dying", "none"
 
 
-def end_process(state: State, serial: int) -> None:
-    """Threads, handles and the address space go."""
+def release_process(state: State, serial: int) -> None:
+    """The laboratory lets go of a process: without a handle it is killed."""
+    process = state.processes[serial]
+    refuse((process.state == "dead" or not process.held, BadState))
+    process.held = False
+    sweep(state)
+
+
+def end_process(state: State, serial: int, code: int) -> None:
+    """Threads, handles and the address space go; who is dying already keeps the exit code."""
     process = state.processes[serial]
     refuse((process.state == "dead", BadState))
+    if process.state != "dying":
+        process.exit_code = code
     process.state = "dead"
     for thread in list(state.threads.values()):
         if thread.process == serial and thread.state != "dead":
@@ -170,7 +184,7 @@ def kill_job(state: State, serial: int) -> None:
         below += [child.serial for child in state.jobs.values() if child.parent == one]
     for process in list(state.processes.values()):
         if process.job in below and process.state != "dead":
-            end_process(state, process.serial)
+            end_process(state, process.serial, -1)
     for one in below:
         if one in state.jobs:
             state.jobs[one].alive = False
@@ -235,6 +249,11 @@ def dequeue(state: State, port: int, count: int) -> None:
 
 def sweep(state: State) -> None:
     """Let everything die that nothing refers to any more."""
+    for process in list(state.processes.values()):
+        orphan = not process.held and not handles_to(state, "process", process.serial)
+        if orphan and process.state in ("initial", "running"):
+            end_process(state, process.serial, -1)
+            return
     for item in list(state.objects.values()):
         if not handles_to(state, "object", item.serial):
             state.arenas["packets"].live -= item.packets
@@ -273,5 +292,5 @@ def _take_entry(state: State, name: str) -> None:
         return
     for mapping, entry_bytes in ((arena.control, 16), (arena.data, arena.entry_bytes)):
         start = state.mappings[mapping].base + arena.used * entry_bytes
-        vmars.touch(state, state.kernel_aspace, start, entry_bytes, "write")
+        access.touch(state, state.kernel_aspace, start, entry_bytes, "write")
     arena.used += 1

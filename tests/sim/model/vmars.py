@@ -19,28 +19,27 @@ from magmem.errors import (
     NoMemory,
     NotFound,
     NotSupported,
-    PageFault,
+    OutOfRange,
 )
 
 __all__ = [
     "allocate",
     "can_place",
     "children",
+    "decommit",
     "destroy",
     "destroy_aspace",
     "fits_somewhere",
+    "is_other_code",
+    "map_range",
     "mapping_at",
-    "need_access",
-    "need_ram",
+    "meets_code",
     "new_aspace",
     "place",
     "place_errors",
     "protect",
-    "read",
     "table_pages",
-    "touch",
     "unmap",
-    "write",
 ]
 
 
@@ -96,14 +95,17 @@ def place_errors(
 ) -> list[tuple[bool, type[KernelError]]]:
     """Each rule of placement: whether it is broken, and the status it gives."""
     region = state.vmars[vmar]
-    size_bytes = page_count(size_bytes) * PAGE
     errors: list[tuple[bool, type[KernelError]]] = [
         (size_bytes <= 0, InvalidArgs),
         (not perms <= region.perms, AccessDenied),
-        (is_mapping and "w" in perms and "r" not in perms, InvalidArgs),
+        (is_mapping and bool(perms) and "r" not in perms, InvalidArgs),
         (base is None and overwrite, InvalidArgs),
         (size_bytes > region.size_bytes, InvalidArgs),
     ]
+    if not is_mapping:
+        # Only the length of a mapping is rounded, and only a mapping overwrites.
+        errors.append((size_bytes % PAGE != 0 or overwrite, InvalidArgs))
+    size_bytes = page_count(size_bytes) * PAGE
     if base is None:
         return [*errors, (not fits_somewhere(state, vmar, size_bytes), NoMemory)]
     outside = base < region.base or base + size_bytes > region.end
@@ -119,7 +121,27 @@ def place_errors(
         (bool(in_the_way) and not overwrite, NoMemory),
         (vmars_in_the_way, NoMemory),
         (vmars_in_the_way and overwrite, InvalidArgs),
+        (overwrite and meets_code(state, region.aspace, base, base + size_bytes), AccessDenied),
     ]
+
+
+def meets_code(state: State, aspace: int, start: int, end: int) -> bool:
+    """Whether the vDSO's code lies in the range: userspace may not change that mapping."""
+    code = state.aspaces[aspace].code
+    if code is None:
+        return False
+    mapping = state.mappings[code]
+    return mapping.base < end and start < mapping.end
+
+
+def is_other_code(
+    state: State, vmar: int, vmo: int, perms: frozenset[str], vmo_offset: int, length: int
+) -> bool:
+    """Whether it would map the vDSO executable in another way than once, and the code alone."""
+    aspace = state.aspaces[state.vmars[vmar].aspace]
+    if vmo not in state.vdso or "x" not in perms or aspace.process is None:
+        return False
+    return aspace.code is not None or (vmo_offset // PAGE, page_count(length)) != (6, 1)
 
 
 def place(
@@ -140,8 +162,37 @@ def place(
         state.serial(), vmar, base, size_bytes, perms, vmo, first, state.map_seq(), allowed
     )
     state.mappings[mapping.serial] = mapping
+    aspace = state.aspaces[state.vmars[vmar].aspace]
+    if vmo in state.vdso and "x" in perms and aspace.process is not None:
+        aspace.code = mapping.serial
     vmos.sweep(state)
     return mapping.serial
+
+
+def map_range(state: State, mapping: int) -> None:
+    """Install the entries of the pages that are there; a clone gets copies of what it sees."""
+    node = state.mappings[mapping]
+    vmo = state.vmos[node.vmo]
+    for vpn in range(node.base // PAGE, node.end // PAGE):
+        page = node.vmo_page(vpn)
+        if page >= page_count(vmo.size_bytes):
+            break
+        if not vmo.physical:
+            if vmos.see(state, vmo.serial, page)[1] is None:
+                continue
+            vmos.make_own(state, vmo.serial, page)
+        if node.perms:
+            node.entries.add(vpn)
+
+
+def decommit(state: State, mapping: int, offset: int, length: int) -> int:
+    """Give up pages of the VMO behind a part of a mapping; returns how many."""
+    node = state.mappings[mapping]
+    refuse(
+        (offset + length > node.size_bytes, OutOfRange),
+        (state.vmos[node.vmo].physical, NotSupported),
+    )
+    return vmos.decommit(state, node.vmo, node.vmo_offset_pages * PAGE + offset, length)
 
 
 def allocate(
@@ -165,6 +216,7 @@ def unmap(state: State, vmar: int, address: int, length: int) -> None:
         (address % PAGE != 0 or length <= 0, InvalidArgs),
         (address < region.base or end > region.end, InvalidArgs),
         (bool(cut), InvalidArgs),
+        (meets_code(state, region.aspace, address, end), AccessDenied),
     )
     for node in inside:
         if isinstance(node, Vmar):
@@ -182,14 +234,17 @@ def protect(state: State, vmar: int, address: int, length: int, perms: frozenset
     refuse(
         (address % PAGE != 0 or length <= 0, InvalidArgs),
         (address < region.base or end > region.end, InvalidArgs),
-        ("w" in perms and "r" not in perms, InvalidArgs),
-        (not perms <= region.perms, AccessDenied),
+        (bool(perms) and "r" not in perms, InvalidArgs),
+        (bool(inside) and not perms <= region.perms, AccessDenied),
+        (meets_code(state, region.aspace, address, end), AccessDenied),
         (any(isinstance(n, Mapping) and not perms <= n.allowed for n in inside), AccessDenied),
         (any(isinstance(n, Vmar) for n in inside), InvalidArgs),
         (not whole, NotFound),
     )
     for node in inside:
         assert isinstance(node, Mapping)
+        if node.perms == perms:
+            continue
         if node.base < address:
             node = _split(state, node, address)  # noqa: PLW2901 (the part inside)
         if node.end > end:
@@ -201,6 +256,8 @@ def protect(state: State, vmar: int, address: int, length: int, perms: frozenset
 
 def destroy(state: State, vmar: int) -> None:
     """Remove a VMAR and all in it."""
+    region = state.vmars[vmar]
+    refuse((meets_code(state, region.aspace, region.base, region.end), AccessDenied))
     for node in children(state, vmar):
         if isinstance(node, Vmar):
             destroy(state, node.serial)
@@ -211,8 +268,9 @@ def destroy(state: State, vmar: int) -> None:
 
 
 def destroy_aspace(state: State, aspace: int) -> None:
-    """The end of an address space."""
+    """The end of an address space, of the vDSO's code too."""
     root = state.aspaces[aspace].root
+    state.aspaces[aspace].code = None
     if root in state.vmars:
         destroy(state, root)
     del state.aspaces[aspace]
@@ -227,64 +285,6 @@ def mapping_at(state: State, aspace: int, address: int) -> Mapping | None:
     return None
 
 
-def need_access(state: State, aspace: int, address: int, length: int, access: str) -> None:
-    """Raise the `PageFault` of the first page of the range that cannot be accessed."""
-    need, word = {"read": "r readable", "write": "w writable", "execute": "x executable"}[
-        access
-    ].split()
-    for vpn in vmos.covered(address, length):
-        mapping = mapping_at(state, aspace, vpn * PAGE)
-        if mapping is None:
-            reason = "no mapping"
-        elif need not in mapping.perms:
-            reason = f"mapping is not {word}"
-        elif mapping.vmo_page(vpn) >= page_count(state.vmos[mapping.vmo].size_bytes):
-            reason = "past the end of the VMO"
-        else:
-            continue
-        raise PageFault(max(address, vpn * PAGE), access, reason)
-
-
-def need_ram(state: State, aspace: int, address: int, length: int) -> None:
-    """Refuse to move bytes where a physical VMO is mapped: the laboratory has no devices."""
-    found = [mapping_at(state, aspace, vpn * PAGE) for vpn in vmos.covered(address, length)]
-    refuse((any(m is not None and state.vmos[m.vmo].physical for m in found), NotSupported))
-
-
-def touch(state: State, aspace: int, address: int, length: int, access: str) -> int:
-    """Fault in every page of the range, in address order; returns the pages newly committed."""
-    need_access(state, aspace, address, length, access)
-    new = 0
-    for vpn in vmos.covered(address, length):
-        new += _fault(state, _mapped(state, aspace, vpn), vpn, access)
-    return new
-
-
-def read(state: State, aspace: int, address: int, length: int) -> bytes:
-    """Bytes seen through the mappings."""
-    need_access(state, aspace, address, length, "read")
-    seen = b""
-    for vpn in vmos.covered(address, length):
-        mapping = _mapped(state, aspace, vpn)
-        _fault(state, mapping, vpn, "read")
-        seen += vmos.page_bytes(state, mapping.vmo, mapping.vmo_page(vpn))
-    skip = address % PAGE
-    return seen[skip : skip + length]
-
-
-def write(state: State, aspace: int, address: int, data: bytes) -> int:
-    """Write through the mappings, in address order; returns the pages newly committed."""
-    need_access(state, aspace, address, len(data), "write")
-    new = 0
-    for vpn in vmos.covered(address, len(data)):
-        mapping = _mapped(state, aspace, vpn)
-        new += _fault(state, mapping, vpn, "write")
-        start, end = max(address, vpn * PAGE), min(address + len(data), (vpn + 1) * PAGE)
-        offset = mapping.vmo_page(vpn) * PAGE + start % PAGE
-        vmos.write_bytes(state, mapping.vmo, offset, data[start - address : end - address])
-    return new
-
-
 def table_pages(state: State, aspace: int) -> int:
     """Page-table pages: one top table, and each lower table that has an entry."""
     vpns = {
@@ -295,21 +295,6 @@ def table_pages(state: State, aspace: int) -> int:
     }
     lower = sum(len({vpn >> shift for vpn in vpns}) for shift in (9, 18, 27))
     return 1 + lower
-
-
-def _mapped(state: State, aspace: int, vpn: int) -> Mapping:
-    mapping = mapping_at(state, aspace, vpn * PAGE)
-    assert mapping is not None
-    return mapping
-
-
-def _fault(state: State, mapping: Mapping, vpn: int, access: str) -> int:
-    """One page fault: a write gives the VMO a page of its own; then the entry is installed."""
-    new = 0
-    if access == "write" and not state.vmos[mapping.vmo].physical:
-        new = vmos.make_own(state, mapping.vmo, mapping.vmo_page(vpn))
-    mapping.entries.add(vpn)
-    return new
 
 
 def _cut(state: State, vmar: int, start: int, end: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sim.model.state import PAGE, Refused, State, Vmo, page_count, refuse
 
 from magmem.errors import (
+    AccessDenied,
     BadState,
     InvalidArgs,
     NoMemory,
@@ -29,6 +30,7 @@ __all__ = [
     "create",
     "decommit",
     "is_alive",
+    "is_kernels",
     "lookup",
     "make_own",
     "page_bytes",
@@ -38,6 +40,7 @@ __all__ = [
     "resize",
     "see",
     "sweep",
+    "trimmed",
     "unpin",
     "write",
     "write_bytes",
@@ -130,7 +133,7 @@ def covered(offset: int, length: int) -> range:
 def read(state: State, serial: int, offset: int, length: int) -> bytes:
     """``vmo_read``: sees zeros where nothing is committed, and commits nothing."""
     _need_paged(state, serial)
-    _need_range(state, serial, offset, length)
+    length = trimmed(state, serial, offset, length)
     seen = b"".join(page_bytes(state, serial, page) for page in covered(offset, length))
     return seen[offset % PAGE :][:length]
 
@@ -138,7 +141,7 @@ def read(state: State, serial: int, offset: int, length: int) -> bytes:
 def write(state: State, serial: int, offset: int, data: bytes) -> int:
     """``vmo_write``: commits the pages it writes to."""
     _need_paged(state, serial)
-    _need_range(state, serial, offset, len(data))
+    data = data[: trimmed(state, serial, offset, len(data))]
     write_bytes(state, serial, offset, data)
     return len(data)
 
@@ -157,7 +160,8 @@ def write_bytes(state: State, serial: int, offset: int, data: bytes) -> int:
 def commit(state: State, serial: int, offset: int, length: int) -> int:
     """Give the VMO every page of the range; returns the pages newly committed."""
     _need_paged(state, serial)
-    _need_range(state, serial, offset, length)
+    length = trimmed(state, serial, offset, length)
+    refuse((is_kernels(state, serial), AccessDenied))
     pages = covered(offset, length)
     refuse((len(pages) > len(state.vmos[serial].pages) + state.total_pages, NoMemory))
     return sum(make_own(state, serial, page) for page in pages)
@@ -166,7 +170,8 @@ def commit(state: State, serial: int, offset: int, length: int) -> int:
 def decommit(state: State, serial: int, offset: int, length: int) -> int:
     """Free the VMO's own pages in the range; returns how many."""
     _need_paged(state, serial)
-    _need_range(state, serial, offset, length)
+    length = trimmed(state, serial, offset, length)
+    refuse((state.vmos[serial].wired or is_kernels(state, serial), AccessDenied))
     vmo = state.vmos[serial]
     freed = [page for page in vmo.pages if page in covered(offset, length)]
     refuse((any(pins_of(vmo, page) for page in freed), BadState))
@@ -238,8 +243,7 @@ def clone(
     """A copy-on-write clone; its range may start or end past the parent's end."""
     _need_paged(state, serial)
     refuse((offset < 0 or size_bytes < 0 or offset % PAGE != 0, InvalidArgs))
-    # What is more than a VMO can hold overflows in the one or the other way.
-    refuse((size_bytes > max_bytes, InvalidArgs), (offset + size_bytes > max_bytes, OutOfRange))
+    refuse((offset + size_bytes > max_bytes, OutOfRange))
     child = Vmo(state.serial(), size_bytes, name, parent=serial, parent_offset_pages=offset // PAGE)
     state.vmos[child.serial] = child
     return child.serial
@@ -265,6 +269,23 @@ def sweep(state: State) -> None:
 def pins_of(vmo: Vmo, page: int) -> int:
     """How many pins a page has."""
     return vmo.pins.get(page, 0) + (page in vmo.for_good)
+
+
+def is_kernels(state: State, serial: int) -> bool:
+    """Whether the machine stands on it: an arena, or the stack of a living thread."""
+    stacks = {thread.stack for thread in state.threads.values() if thread.state != "dead"}
+    mapped = any(m.vmo == serial and m.vmar in stacks for m in state.mappings.values())
+    return mapped or serial in state.kept_vmos
+
+
+def trimmed(state: State, serial: int, offset: int, length: int) -> int:
+    """How much of a range lies in the VMO; it may end past the VMO, but not start there."""
+    size = state.vmos[serial].size_bytes
+    refuse(
+        (offset < 0 or length < 0, InvalidArgs),
+        (offset > size or offset + length >= 1 << 64, OutOfRange),
+    )
+    return min(length, size - offset)
 
 
 def _need_paged(state: State, serial: int) -> None:

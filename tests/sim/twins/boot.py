@@ -46,6 +46,8 @@ def model_of(machine: Machine) -> tuple[State, dict[int, Any]]:
     _kernel_aspace(model, machine, twins, serial_of)
     for copy in model.vmos.values():
         copy.kernel_references -= 1
+    model.vdso = {serial_of[id(vmo)] for vmo in machine.kernel.vdso_variants}
+    model.kept_vmos = {s for s, vmo in model.vmos.items() if vmo.name.startswith("arena:")}
     super_root = Job(model.serial(), None, machine.super_root.name)
     root = Job(model.serial(), super_root.serial, machine.root_job.name)
     model.jobs = {super_root.serial: super_root, root.serial: root}

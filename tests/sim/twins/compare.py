@@ -110,6 +110,7 @@ def _tasks(machine: Machine, model: State, twins: dict[int, Any]) -> None:
     for serial, process in model.processes.items():
         twin = twins[serial]
         assert (twin.name, twin.state) == (process.name, process.state)
+        assert (twin.exit_code, twin.held) == (process.exit_code, process.held)
         assert twin.job is twins[process.job]
         if process.aspace is None:
             assert twin.aspace is None

@@ -110,9 +110,18 @@ class Twins:
             self.model = trial
             return shown, expected  # type: ignore[return-value]
         if isinstance(refusal, PageFault):
+            if isinstance(error, NoMemory):
+                # Not even what comes before the fault fits.
+                assert not self._settle(trial, error, spare_pages)
+                assert self.machine.fingerprint() == before, f"{error!r} has changed the machine"
+                return None
             assert isinstance(error, PageFault), f"expected {refusal}, found {error!r}"
             found = (error.address, error.access, error.reason)
             assert found == (refusal.address, refusal.access, refusal.reason)
+            if trial != self.model:
+                assert self._settle(trial, None, spare_pages)
+                self.model = trial
+                return None
         if isinstance(refusal, Refused):
             allowed = tuple(refusal.statuses)
             assert isinstance(error, allowed), f"expected {refusal}, found {error!r}"

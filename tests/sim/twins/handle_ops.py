@@ -14,6 +14,7 @@ from sim.twins.rights import (
     DUPLICATE,
     OBJECT_RIGHTS,
     READ,
+    REGION_RIGHTS,
     TASK_RIGHTS,
     TRANSFER,
     VDSO_RIGHTS,
@@ -94,7 +95,9 @@ def open_object(twins: Twins, choice: Choice) -> None:
     }
     kind = choice.of([kind for kind, serials in kinds.items() if serials])
     target = choice.of(kinds[kind])
-    rights = {"vmo": ALL_RIGHTS, "vmar": DUPLICATE | TRANSFER}.get(kind, TASK_RIGHTS)
+    rights = {"vmo": ALL_RIGHTS}.get(kind, TASK_RIGHTS)
+    if kind == "vmar":
+        rights = REGION_RIGHTS["".join(p for p in "rwx" if p in model.vmars[target].perms)]
     if kind == "vmo" and (target in kept or model.vmos[target].wired):
         rights = VDSO_RIGHTS
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.model import tasks, vmars
+from sim.model import access as accesses
+from sim.model import tasks, vmars, vmos
 from sim.model.state import PAGE, State, page_count, refuse
-from sim.twins.driver import Choice, Twins
-from sim.twins.rights import MAP
+from sim.twins.driver import Choice, Twins, need
+from sim.twins.rights import MAP, READ, REGION_RIGHTS, WRITE
 from sim.twins.vmo_ops import BOUND_PAGES, living, some_bytes, some_handle
 
-from magmem.errors import AccessDenied, InvalidArgs
+from magmem.errors import AccessDenied, BadHandle, BadState, InvalidArgs
 
 __all__ = ["OPERATIONS"]
 
 RIGHT_OF = {"r": 4, "w": 8, "x": 16}
 PERMS = ("rw", "rw", "rw", "rw", "r", "rx", "rwx", "x", "", "w")
+FAR = (1 << 64) - 2 * PAGE
+"""The last VMO offset at which a page can be mapped."""
+
 PLACES = tuple(page * PAGE for page in range(0, 40, 3))
 LENGTHS = (1, 4096, 8192, 10000, 5 * 4096, 16 * 4096)
 
@@ -40,37 +44,65 @@ def _place(state: State, vmar: int, size_bytes: int, base: int | None, shown: An
 
 
 def map_vmo(twins: Twins, choice: Choice) -> None:
-    """Map a VMO, at a place or wherever the kernel likes."""
-    handle, inside = some_handle(twins, choice, "vmo"), _vmars(twins)
+    """Map a VMO, at a place or wherever the kernel likes; at times through a region's handle."""
+    model = twins.model
+    inside = _vmars(twins)
+    region_handle = some_handle(twins, choice, "vmar") if not choice.below(3) else None
+    handle = some_handle(twins, choice, "vmo")
     if handle is None or not inside:
         return
+    item = model.handles[handle]
     vmar = choice.of(inside)
-    item, region = twins.model.handles[handle], twins.model.vmars[vmar]
+    held = None
+    if region_handle is not None:
+        held = model.handles[region_handle]
+        vmar = held.target
+        if vmar not in inside:
+            return
+    region = model.vmars[vmar]
     perms = choice.of(PERMS)
-    vmo_offset = choice.of((0, 0, 0, 4096, 8192, 100, 1 << 30))
-    size = twins.model.vmos[item.target].size_bytes
+    vmo_offset = choice.of((0, 0, 0, 0, 4096, 8192, 6 * 4096, 100, 1 << 30, FAR, FAR + PAGE))
+    size = model.vmos[item.target].size_bytes
     length = choice.of((*LENGTHS, *(size,) * 6, 0, 1 << 48)) if size < 1 << 32 else PAGE
-    ends = [node.end - region.base for node in vmars.children(twins.model, vmar)]
+    ends = [node.end - region.base for node in vmars.children(model, vmar)]
     offset = choice.of((None, *PLACES, *ends, *ends, 100, region.size_bytes - PAGE))
-    overwrite, compact = choice.of((False, False, True)), choice.of((False, True))
+    overwrite = choice.of((False, False, True))
+    map_range, compact = not choice.below(4), not choice.below(16)
     base = None if offset is None else region.base + offset
 
     def predict(state: State, shown: Any) -> int:
         mask = frozenset(perms)
         rights = MAP | sum(RIGHT_OF[letter] for letter in perms)
+        bits = 0xFF if held is None else held.rights
+        foreign = held is not None and held.process != item.process
+        size_bytes = page_count(length) * PAGE
         refuse(
-            (bool(rights & ~state.handles[handle].rights), AccessDenied),
-            (vmo_offset % PAGE != 0, InvalidArgs),
+            (foreign, BadHandle),
+            (bool(rights & ~item.rights), AccessDenied),
+            (bool(rights & ~MAP & ~bits), AccessDenied),
+            (vmo_offset % PAGE != 0 or vmo_offset + size_bytes >= 1 << 64, InvalidArgs),
+            (compact or (map_range and vmo_offset > 0), InvalidArgs),
+            (
+                vmars.is_other_code(state, vmar, item.target, mask, vmo_offset, length),
+                AccessDenied,
+            ),
             *vmars.place_errors(
                 state, vmar, length, base, mask, overwrite=overwrite, is_mapping=True
             ),
         )
         place = _place(state, vmar, length, base, shown)
-        allowed = frozenset(letter for letter, bit in RIGHT_OF.items() if item.rights & bit)
-        return vmars.place(state, vmar, place, length, mask, item.target, vmo_offset, allowed)
+        allowed = frozenset(
+            letter for letter, bit in RIGHT_OF.items() if item.rights & bit and bits & bit
+        )
+        made = vmars.place(
+            state, vmar, place, length, mask, item.target, vmo_offset, allowed & region.perms
+        )
+        if map_range:
+            vmars.map_range(state, made)
+        return made
 
     def act() -> Any:
-        return twins[vmar].map(
+        return twins[vmar if region_handle is None else region_handle].map(
             twins[handle],
             perms,
             vmo_offset=vmo_offset,
@@ -78,41 +110,60 @@ def map_vmo(twins: Twins, choice: Choice) -> None:
             offset=offset,
             overwrite=overwrite,
             compact=compact,
+            map_range=map_range,
         )
 
-    done = twins.do(act, predict)
+    done = twins.do(act, predict, spare_pages=BOUND_PAGES if overwrite else 0)
     if done:
         twins.twins[done[1]] = done[0]
 
 
 def allocate(twins: Twins, choice: Choice) -> None:
-    """A child VMAR."""
+    """A child VMAR, now and then through a region's handle, whose process gets the new one."""
     inside = _vmars(twins)
     if not inside:
         return
+    region_handle = some_handle(twins, choice, "vmar") if not choice.below(3) else None
     vmar = choice.of(inside)
+    held = None
+    if region_handle is not None:
+        held = twins.model.handles[region_handle]
+        vmar = held.target
+        if vmar not in inside:
+            return
     region = twins.model.vmars[vmar]
-    size = choice.of((0, 1, 4096, 20000, 16 * 4096, 48 * 4096, 1 << 48))
+    size = choice.of((0, 1, 4096, 20480, 20000, 16 * 4096, 48 * 4096, 1 << 48))
     perms = choice.of(("rwx", "rwx", "rw", "r"))
     specific, compact = choice.of((True, True, False)), choice.of((False, True))
+    overwrite = not choice.below(16)
     offset = choice.of((None, *PLACES, 100))
     base = None if offset is None else region.base + offset
-    process = twins.model.aspaces[region.aspace].process
-    assert process is not None
+    owner = twins.model.aspaces[region.aspace].process
+    holder = owner if held is None else held.process
+    assert holder is not None
 
     def predict(state: State, shown: Any) -> tuple[int, int]:
         mask = frozenset(perms)
+        bits = 0xFF if held is None else held.rights
+        lacks = any(not bits & RIGHT_OF[letter] for letter in perms)
         refuse(
-            (specific and not region.specific, AccessDenied),
-            *vmars.place_errors(state, vmar, size, base, mask, overwrite=False, is_mapping=False),
+            (lacks, AccessDenied),
+            *vmars.place_errors(
+                state, vmar, size, base, mask, overwrite=overwrite, is_mapping=False
+            ),
         )
         place = _place(state, vmar, size, base, shown)
         made = vmars.allocate(state, vmar, place, size, mask, specific=specific)
-        return made, tasks.new_handle(state, process, "vmar", made, 3)
+        return made, tasks.new_handle(state, holder, "vmar", made, REGION_RIGHTS[perms])
 
     def act() -> Any:
-        return twins[vmar].allocate(
-            size, offset=offset, perms=perms, specific=specific, compact=compact
+        return twins[vmar if region_handle is None else region_handle].allocate(
+            size,
+            offset=offset,
+            perms=perms,
+            specific=specific,
+            compact=compact,
+            overwrite=overwrite,
         )
 
     done = twins.do(act, predict, spare_pages=BOUND_PAGES)
@@ -155,11 +206,20 @@ def protect(twins: Twins, choice: Choice) -> None:
     if not inside:
         return
     vmar = choice.of(inside)
+    handles = [h for h in twins.model.handles.values() if h.kind == "vmar" and h.target == vmar]
+    handles = [h for h in handles if h.process in living(twins)]
+    held = choice.of(handles) if handles and choice.below(2) else None
     address, length = _range(twins, choice, vmar)
     perms = choice.of((*PERMS, "r", "r", "rw"))
+
+    def predict(state: State, _: Any) -> None:
+        bits = 0xFF if held is None else held.rights
+        refuse((any(not bits & RIGHT_OF[letter] for letter in perms), AccessDenied))
+        vmars.protect(state, vmar, address, length, frozenset(perms))
+
     twins.do(
-        lambda: twins[vmar].protect(address, length, perms),
-        lambda state, _: vmars.protect(state, vmar, address, length, frozenset(perms)),
+        lambda: twins[vmar if held is None else held.serial].protect(address, length, perms),
+        predict,
     )
 
 
@@ -200,12 +260,10 @@ def access(twins: Twins, choice: Choice) -> None:
 
     def predict(state: State, _: Any) -> Any:
         if what.startswith("touch"):
-            return vmars.touch(state, aspace, address, length, what.split()[1])
-        vmars.need_access(state, aspace, address, length, what)
-        vmars.need_ram(state, aspace, address, length)
+            return accesses.touch(state, aspace, address, length, what.split()[1])
         if what == "read":
-            return vmars.read(state, aspace, address, length)
-        return vmars.write(state, aspace, address, data)
+            return accesses.read(state, aspace, address, length)
+        return accesses.write(state, aspace, address, data)
 
     acts = {
         "read": lambda: twin.read(address, length),
@@ -236,10 +294,61 @@ def touch_mapping(twins: Twins, choice: Choice) -> None:
 
     def predict(state: State, _: Any) -> int:
         kind = "write" if write else "read"
-        return vmars.touch(state, aspace, node.base + offset, size, kind)
+        return accesses.touch(state, aspace, node.base + offset, size, kind)
 
     done = twins.do(lambda: twins[mapping].touch(length, offset=offset, write=write), predict)
     assert done is None or done[0] == done[1], f"touch returned {done}"
+
+
+def decommit_range(twins: Twins, choice: Choice) -> None:
+    """Give up pages of the VMO behind a part of a mapping."""
+    mapping = _mapping(twins, choice)
+    if mapping is None:
+        return
+    node = twins.model.mappings[mapping]
+    offset = choice.of((0, 0, PAGE, 5000, node.size_bytes))
+    length = choice.of((0, 1, PAGE, 3 * PAGE, max(0, node.size_bytes - offset), 1 << 63))
+
+    def predict(state: State, _: Any) -> int:
+        return vmars.decommit(state, mapping, offset, length)
+
+    done = twins.do(lambda: twins[mapping].decommit(offset, length), predict)
+    assert done is None or done[0] == done[1]
+
+
+def debug(twins: Twins, choice: Choice) -> None:
+    """Look into another process's memory, or write there, whatever its mappings permit."""
+    mapping, handle = _mapping(twins, choice), some_handle(twins, choice, "process")
+    if mapping is None or handle is None:
+        return
+    model = twins.model
+    target = model.processes[model.handles[handle].target]
+    node = model.mappings[mapping]
+    address = node.base + choice.of((0, 1, PAGE, node.size_bytes - 1, node.size_bytes))
+    length = choice.of((0, 1, PAGE, 10000, (64 << 20) + 1))
+    what = choice.of(("read", "write"))
+    data = b"" if length > 1 << 20 else some_bytes(choice, length)
+    if what == "write":
+        length = len(data)
+
+    def predict(state: State, _: Any) -> Any:
+        refuse((not 0 < length <= 64 << 20, InvalidArgs))
+        need(state, handle, READ | WRITE)
+        refuse((target.aspace is None, BadState))
+        assert target.aspace is not None
+        vmo, offset = accesses.behind(state, target.aspace, address)
+        if what == "read":
+            return vmos.read(state, vmo, offset, length)
+        room = vmos.trimmed(state, vmo, offset, length)
+        refuse((vmos.is_kernels(state, vmo), AccessDenied))
+        return vmos.write(state, vmo, offset, data[:room])
+
+    acts = {
+        "read": lambda: twins[handle].read_memory(address, length),
+        "write": lambda: twins[handle].write_memory(address, data),
+    }
+    done = twins.do(acts[what], predict)
+    assert done is None or done[0] == done[1]
 
 
 def kernel_map(twins: Twins, choice: Choice) -> None:
@@ -283,7 +392,7 @@ def kernel_use(twins: Twins, choice: Choice) -> None:
         return
 
     def predict(state: State, _: Any) -> int:
-        return vmars.touch(state, state.kernel_aspace, node.base, 2 * PAGE, "write")
+        return accesses.touch(state, state.kernel_aspace, node.base, 2 * PAGE, "write")
 
     if node.size_bytes >= 2 * PAGE:
         done = twins.do(lambda: twins[mapping].touch(2 * PAGE, write=True), predict)
@@ -300,6 +409,8 @@ OPERATIONS = (
     access,
     access,
     touch_mapping,
+    decommit_range,
+    debug,
     kernel_map,
     kernel_use,
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.model import tasks, vmars, vmos
+from sim.model import access, figures, tasks, vmars, vmos
 from sim.model.state import PAGE, State, refuse
 from sim.twins.driver import Choice, Twins
-from sim.twins.rights import DUPLICATE, TASK_RIGHTS, TRANSFER, VDSO_RIGHTS
+from sim.twins.rights import REGION_RIGHTS, TASK_RIGHTS, VDSO_RIGHTS
 from sim.twins.vmo_ops import BOUND_PAGES
 
 from magmem.errors import BadState, InvalidArgs
@@ -66,7 +66,7 @@ def spawn(twins: Twins, choice: Choice) -> None:
         thread = _thread(state, process, "initial-thread")
         made = [process, root, thread]
         made.append(tasks.new_handle(state, process, "process", process, TASK_RIGHTS))
-        made.append(tasks.new_handle(state, process, "vmar", root, DUPLICATE | TRANSFER))
+        made.append(tasks.new_handle(state, process, "vmar", root, REGION_RIGHTS["rwx"]))
         made.append(tasks.new_handle(state, process, "thread", thread, TASK_RIGHTS))
         everything = frozenset("rwx")
         if vdso:
@@ -83,7 +83,7 @@ def spawn(twins: Twins, choice: Choice) -> None:
                 state, root, base, stack, frozenset("rw"), vmo, 0, frozenset("rw")
             )
             end = state.mappings[mapping].end
-            vmars.touch(state, aspace, end - PAGE, PAGE, "write")
+            access.touch(state, aspace, end - PAGE, PAGE, "write")
         state.threads[thread].state = state.processes[process].state = "running"
         return made
 
@@ -171,15 +171,38 @@ def end_process(twins: Twins, choice: Choice) -> None:
             tasks.kill_process(state, process, finish=False)
             return
         refuse((what == "finish" and state.processes[process].state != "dying", BadState))
-        tasks.end_process(state, process)
+        tasks.end_process(state, process, 7 if what == "exit" else -1)
 
     acts = {
-        "exit": twin.exit,
+        "exit": lambda: twin.exit(7),
         "kill": twin.kill,
         "die slowly": lambda: twin.kill(finish=False),
         "finish": twin.finish,
     }
     twins.do(acts[what], predict)
+
+
+def release(twins: Twins, choice: Choice) -> None:
+    """Let go of a process: it lives on by its handles alone."""
+    process = choice.of((0, *twins.model.processes))
+    if process:
+        twins.do(twins[process].release, lambda state, _: tasks.release_process(state, process))
+
+
+def statistics(twins: Twins, choice: Choice) -> None:
+    """What a process's mappings come to."""
+    process = choice.of((0, *twins.model.processes))
+    if not process:
+        return
+
+    def predict(state: State, _: Any) -> tuple[int, int]:
+        node = state.processes[process]
+        refuse((node.state != "running", BadState))
+        mine = [m for m in state.mappings.values() if state.vmars[m.vmar].aspace == node.aspace]
+        return sum(m.size_bytes for m in mine), figures.reported_pss(state, process)
+
+    done = twins.do(twins[process].statistics, predict)
+    assert done is None or (done[0].mapped_bytes, done[0].pss_bytes) == done[1]
 
 
 def kill_job(twins: Twins, choice: Choice) -> None:
@@ -197,4 +220,6 @@ OPERATIONS = (
     change_thread,
     end_process,
     kill_job,
+    release,
+    statistics,
 )

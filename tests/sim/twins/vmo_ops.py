@@ -18,6 +18,7 @@ __all__ = ["OPERATIONS", "living", "some_bytes", "some_handle", "some_range"]
 SIZES = (0, 1, 4096, 4097, 8192, *(n * 4096 for n in (3, 6, 10, 16, 30)), 20000, 40 * 4096 + 7)
 OFFSETS = (0, 0, 1, 100, 4095, 4096, 8192, 8192, 12289, 5 * 4096, 16 * 4096, (1 << 40) + 4096)
 LENGTHS = (0, 1, 10, 4096, 4097, 8192, 3 * 4096, 30000, 16 * 4096)
+HOSTILE_LENGTHS = (*LENGTHS, 1 << 63, (1 << 64) - 4096, 1 << 64)
 BOUND_PAGES = 12
 """What making an object may ask for beyond what it takes."""
 
@@ -115,15 +116,17 @@ def vmo_range(twins: Twins, choice: Choice) -> None:
     vmo = twins.model.handles[handle].target
     what, rights = choice.of(
         (
-            ("commit", WRITE),
-            ("commit", WRITE),
-            ("commit", WRITE),
-            ("decommit", WRITE),
+            ("commit", 0),
+            ("commit", 0),
+            ("commit", 0),
+            ("decommit", 0),
             ("pin", READ),
             ("unpin", READ),
         )
     )
     offset, length = some_range(twins, choice, vmo)
+    if not choice.below(4):
+        length = choice.of(HOSTILE_LENGTHS)
 
     def predict(state: State, _: Any) -> Any:
         need(state, handle, rights)
@@ -140,6 +143,8 @@ def vmo_read(twins: Twins, choice: Choice) -> None:
         return
     vmo = twins.model.handles[handle].target
     offset, length = some_range(twins, choice, vmo)
+    if not choice.below(8) and twins.model.vmos[vmo].size_bytes < 1 << 20:
+        length = choice.of(HOSTILE_LENGTHS)
 
     def predict(state: State, _: Any) -> bytes:
         need(state, handle, READ)
@@ -209,7 +214,6 @@ def lookup(twins: Twins, choice: Choice) -> None:
     offset, length = some_range(twins, choice, vmo)
 
     def predict(state: State, _: Any) -> list[tuple[int, int, int]]:
-        need(state, handle, READ)
         return vmos.lookup(state, vmo, offset, length)
 
     done = twins.do(lambda: twins[handle].lookup(offset, length), predict)
