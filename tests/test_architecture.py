@@ -16,6 +16,7 @@ GROUND = {
     "magmem.listing",
     "magmem.palette",
     "magmem.still",
+    "magmem.units",
 }
 ALLOWED = {
     "magmem.snapshot": {"magmem.captures"},  # Snapshot.save and load, when called

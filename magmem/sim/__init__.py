@@ -4,7 +4,7 @@ Nothing here knows who reads its snapshots.
 """
 
 from magmem.sim.boot import BootPlan
-from magmem.sim.handle import Handle
+from magmem.sim.handle import Handle, ProcessHandle
 from magmem.sim.heap import HEAP_BYTES
 from magmem.sim.history import History
 from magmem.sim.job import Job
@@ -22,8 +22,10 @@ from magmem.sim.rights import (
     RIGHT_TRANSFER,
     RIGHT_WRITE,
 )
+from magmem.sim.statistics import TaskStatistics
 from magmem.sim.thread import Thread
 from magmem.sim.vmar import Vmar
+from magmem.sim.vmar_handle import VmarHandle
 from magmem.sim.vmo import MAX_VMO_BYTES, Vmo
 from magmem.sim.vmo_handle import VmoHandle
 
@@ -46,8 +48,11 @@ __all__ = [
     "Machine",
     "Mapping",
     "Process",
+    "ProcessHandle",
+    "TaskStatistics",
     "Thread",
     "Vmar",
+    "VmarHandle",
     "Vmo",
     "VmoHandle",
 ]
