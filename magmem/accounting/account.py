@@ -121,12 +121,14 @@ def _bounded(attribution: Attribution) -> Report:
     return Report(frame, text, title="exact, between bounds", warnings=(bounds.reason,))
 
 
-def compare(source: Source) -> Listing:
+def compare(source: Source, rules: Sequence[str] | None = None) -> Listing:
     """What every process is charged by each rule, one column per rule.
 
     Parameters
     ----------
     source : Snapshot or Machine
+    rules : sequence of str, optional
+        Names as for `account`, in the order of the columns; all rules if not given.
 
     Returns
     -------
@@ -134,12 +136,21 @@ def compare(source: Source) -> Listing:
         `df` has one row per process: koid, name, running, and the bytes by each rule under the
         rule's name (int, or `Fraction` where divided). A rule that asks for what the snapshot does
         not know is missing in every row, and a warning says why.
+
+    Raises
+    ------
+    ValueError
+        No such rule.
     """
+    names = list(RULES) if rules is None else list(dict.fromkeys(rules))
+    for name in names:
+        if name not in RULES:
+            raise ValueError(f"expected one of the rules {', '.join(RULES)}, found {name!r}")
     snap = snapshot_of(source)
     attribution = attribution_of(snap)
     charged: dict[str, Charges | None] = {}
     warnings: list[str] = []
-    for rule in RULES.values():
+    for rule in (RULES[name] for name in names):
         try:
             charged[rule.name] = charges_of(attribution, rule)
             warnings += known_in_part(snap, rule)

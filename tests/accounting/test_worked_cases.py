@@ -12,6 +12,7 @@ from tiny import KERNEL, Map, Vmo, machine
 from magmem.accounting.account import account, compare
 from magmem.accounting.attribution import attribution_of
 from magmem.captures import load_machine
+from magmem.sim import Machine
 from magmem.snapshot import Snapshot
 
 PAGE = 4096
@@ -206,3 +207,13 @@ def test_unknown_rule_names_the_known_ones() -> None:
     """Asking for a rule that does not exist says which there are."""
     with pytest.raises(ValueError, match="expected one of the rules magenta-2017, exact, linux"):
         account(machine({"v": Vmo(1)}, {"A": ["v"]}), "pss")
+
+
+def test_compare_may_be_of_some_rules() -> None:
+    """In the order that was asked for; a rule that does not exist is named with those that do."""
+    machine = Machine(memory="64M", seed=1)
+    machine.root_job.spawn("sh")
+    columns = list(compare(machine, ["exact", "magenta-2017"]).df.columns)
+    assert columns == ["koid", "name", "running", "exact", "magenta-2017"]
+    with pytest.raises(ValueError, match="expected one of the rules magenta-2017, exact"):
+        compare(machine, ["exakt"])
