@@ -24,13 +24,15 @@ ALLOWED = {
     "magmem.linux": {"magmem.snapshot"},
     "magmem.sim": {"magmem.snapshot"},
     "magmem.scenarios": {"magmem.snapshot", "magmem.sim"},
-    "magmem.accounting": {"magmem.snapshot"},
-    "magmem.tools": {"magmem.snapshot", "magmem.accounting"},
-    "magmem.treemap": {"magmem.snapshot", "magmem.accounting"},
+    "magmem.kernel": {"magmem.snapshot"},
+    "magmem.accounting": {"magmem.snapshot", "magmem.kernel"},
+    "magmem.tools": {"magmem.snapshot", "magmem.kernel", "magmem.accounting"},
+    "magmem.treemap": {"magmem.snapshot", "magmem.kernel", "magmem.accounting"},
     "magmem.pictures": {"magmem.snapshot"},
     # Exercises are made of everything, as a student's notebook is.
     "magmem.exercises": {
         "magmem.accounting",
+        "magmem.kernel",
         "magmem.scenarios",
         "magmem.sim",
         "magmem.snapshot",

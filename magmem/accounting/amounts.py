@@ -18,9 +18,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints, blocks, order_of, starts_of
 from magmem.accounting.summing import Terms, added_up
 from magmem.accounting.wide import Wide, joined_rows
+from magmem.kernel.runs import Ints, blocks, order_of, starts_of
 
 __all__ = ["Amounts", "whole_bytes"]
 

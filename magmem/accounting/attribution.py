@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Chains, Seen, see_through
-from magmem.accounting.kernel import KernelView, kept_with, view_of
-from magmem.accounting.population import Population
 from magmem.accounting.reach import Queries, Reach
-from magmem.accounting.runs import Ints, blocks, group_blocks, starts_of
 from magmem.accounting.sharing import cover, disjoint, share
+from magmem.kernel.mappings import KernelView, kept_with, view_of
+from magmem.kernel.population import Population
+from magmem.kernel.runs import Ints, blocks, group_blocks, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.snapshot.columns import integers, is_known
 

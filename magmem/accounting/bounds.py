@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
-from magmem.accounting.byvmo import whole_pages
-from magmem.accounting.kernel import MAX_SHARE_ASPACES
 from magmem.accounting.knowledge import STAGES_NEED, lacks
-from magmem.accounting.physical import Physical
 from magmem.accounting.printed import printed_slack
-from magmem.accounting.runs import Ints, order_by, starts_of
+from magmem.kernel.byvmo import whole_pages
+from magmem.kernel.mappings import MAX_SHARE_ASPACES
+from magmem.kernel.physical import Physical
+from magmem.kernel.runs import Ints, order_by, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.snapshot.columns import integers, is_choice, is_known
 

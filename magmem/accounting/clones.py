@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.kernel import KernelView
-from magmem.accounting.runs import Ints, RunIndex
+from magmem.kernel.mappings import KernelView
+from magmem.kernel.runs import Ints, RunIndex
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.columns import integers, is_known
 

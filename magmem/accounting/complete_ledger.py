@@ -19,8 +19,8 @@ from magmem.accounting.attribution import STAGES, Attribution
 from magmem.accounting.book import Ledger, statement_json
 from magmem.accounting.ledger_text import complete_text
 from magmem.accounting.rules import magenta_2017
-from magmem.accounting.runs import Ints
 from magmem.accounting.statement import statement_of
+from magmem.kernel.runs import Ints
 
 __all__ = ["CompleteLedger"]
 

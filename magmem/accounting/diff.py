@@ -21,8 +21,8 @@ from magmem.accounting.attribution import attribution_of
 from magmem.accounting.diff_text import diff_text
 from magmem.accounting.knowledge import lacks
 from magmem.accounting.ledger import ledger
-from magmem.accounting.physical import Physical
 from magmem.accounting.report import Report
+from magmem.kernel.physical import Physical
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import is_choice
 from magmem.snapshot.source import Source, snapshot_of

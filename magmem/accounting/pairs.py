@@ -13,10 +13,10 @@ import numpy as np
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
-from magmem.accounting.kernel import kept_with
 from magmem.accounting.rules.linux import Entries
-from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import disjoint, share
+from magmem.kernel.mappings import kept_with
+from magmem.kernel.runs import Ints
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Pairs", "divided", "entry_pairs", "exact_pairs", "shown_pairs"]

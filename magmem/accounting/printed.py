@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import Snapshot
 
 __all__ = ["printed_slack"]

@@ -16,9 +16,9 @@ import numpy as np
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.clones import Seen
-from magmem.accounting.runs import Ints, group_blocks, order_of
 from magmem.accounting.sharing import Shares, disjoint, joined, share, share_block
 from magmem.accounting.summing import NOTHING
+from magmem.kernel.runs import Ints, group_blocks, order_of
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Queries", "Reach"]

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
-from magmem.accounting.runs import Ints, group_blocks, order_of, starts_of
 from magmem.accounting.summing import NOTHING, Terms
 from magmem.accounting.wide import Wide
+from magmem.kernel.runs import Ints, group_blocks, order_of, starts_of
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = [

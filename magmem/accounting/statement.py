@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from magmem.accounting.attribution import STAGES, Attribution
-from magmem.accounting.physical import Contradiction, Physical, statistics_against_arenas
 from magmem.accounting.printed import printed_slack
+from magmem.kernel.physical import Contradiction, Physical, statistics_against_arenas
 from magmem.snapshot import Snapshot
 
 __all__ = ["STEPS", "Line", "Statement", "kernel_lines", "partial_statement", "statement_of"]

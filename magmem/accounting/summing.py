@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from magmem.accounting.runs import Ints, starts_of
+from magmem.kernel.runs import Ints, starts_of
 
 __all__ = ["NOTHING", "Terms", "added_up"]
 

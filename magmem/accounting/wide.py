@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["Wide", "joined_rows"]

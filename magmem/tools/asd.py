@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import view_of
-from magmem.accounting.runs import Ints
+from magmem.kernel.address_space import ASPACE, VMAR, ends, nodes
+from magmem.kernel.mappings import view_of
+from magmem.kernel.missing import missing
+from magmem.kernel.runs import Ints
 from magmem.listing import Listing
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.address_space import ASPACE, VMAR, ends, nodes
-from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
 
 __all__ = ["asd", "vmm_aspaces"]

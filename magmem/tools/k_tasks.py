@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from magmem.errors import MissingData
+from magmem.kernel.missing import missing
+from magmem.kernel.tasktree import PROCESS, TaskTree
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
-from magmem.tools.tasktree import PROCESS, TaskTree
 
 __all__ = ["PS_KEY", "k_ht", "k_jobs", "k_ps"]
 

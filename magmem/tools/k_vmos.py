@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from magmem.accounting.kernel import view_of
+from magmem.kernel.mappings import view_of
+from magmem.kernel.missing import missing
+from magmem.kernel.vmos import vmo_facts
 from magmem.listing import Listing
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.missing import missing
 from magmem.tools.process import kernel_process
-from magmem.tools.vmo_rows import vmo_facts, vmo_lines
+from magmem.tools.vmo_rows import vmo_lines
 from magmem.tools.vmos import process_vmos
 
 __all__ = ["k_vmos"]

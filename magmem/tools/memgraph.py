@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 
 from magmem.errors import BadState
+from magmem.kernel.missing import as_printed, missing
+from magmem.kernel.task_sums import task_sums
+from magmem.kernel.tasks import runs
+from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TEXT
@@ -19,10 +23,7 @@ from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
 from magmem.tools.kstats import timestamp_text
 from magmem.tools.memgraph_vmos import vmo_members
-from magmem.tools.missing import as_printed, missing
-from magmem.tools.process import Era, runs, status_words
-from magmem.tools.task_sums import task_sums
-from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
+from magmem.tools.process import Era, status_words
 
 __all__ = ["memgraph"]
 

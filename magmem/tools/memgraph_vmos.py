@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from magmem.errors import MissingData
+from magmem.kernel.tasks import runs
+from magmem.kernel.vmos import references, vmo_facts
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers
 from magmem.tools import columns
 from magmem.tools.json_members import members, quoted
-from magmem.tools.process import runs
-from magmem.tools.vmo_rows import RIGHTS, references, vmo_facts
+from magmem.tools.vmo_rows import RIGHTS
 
 __all__ = ["vmo_members"]
 

@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 
 from magmem.errors import BadState, KernelError, NotFound, WrongType
+from magmem.kernel.tasks import runs
+from magmem.kernel.tasktree import PROCESS, TaskTree
 from magmem.snapshot import Snapshot
-from magmem.tools.tasktree import PROCESS, TaskTree
 
-__all__ = ["Era", "kernel_process", "readable_process", "runs", "status_words"]
+__all__ = ["Era", "kernel_process", "readable_process", "status_words"]
 
 Era = Literal["mx", "zx"]
 """Mid-2017 (`mx`, the guide) or September 2017 (`zx`)."""
@@ -31,13 +32,6 @@ def status_words(status: type[KernelError], era: Era) -> str:
     if era not in ("mx", "zx"):
         raise ValueError(f"expected era 'mx' or 'zx', found {era!r}")
     return f"{'ZX_' if era == 'zx' else ''}{status.status} ({status.code})"
-
-
-def runs(snap: Snapshot) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Per task row: it is a process that runs, or whose state the capture does not tell."""
-    state = snap.tasks["state"]
-    process = (snap.tasks["kind"] == "process").to_numpy()
-    return np.asarray(process & (state.isna() | (state == "running")).to_numpy(), dtype=bool)
 
 
 def readable_process(snap: Snapshot, koid: int, what: str, era: Era) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from magmem.errors import MissingData
+from magmem.kernel.missing import as_printed, missing
+from magmem.kernel.task_sums import TaskSums, task_sums
+from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.missing import as_printed, missing
-from magmem.tools.task_sums import TaskSums, task_sums
-from magmem.tools.tasktree import JOB, PROCESS, THREAD, TaskTree
 
 __all__ = ["ps"]
 

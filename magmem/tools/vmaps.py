@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from magmem.kernel.address_space import MAPPING, ends, nodes
+from magmem.kernel.missing import missing
 from magmem.listing import Listing
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
-from magmem.tools.address_space import MAPPING, ends, nodes
-from magmem.tools.missing import missing
 from magmem.tools.process import Era, readable_process
 
 __all__ = ["USAGE", "vmaps"]

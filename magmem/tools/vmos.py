@@ -9,13 +9,14 @@ from __future__ import annotations
 import pandas as pd
 
 from magmem.errors import MissingData
+from magmem.kernel.vmos import references, vmo_facts
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import Era, readable_process
-from magmem.tools.vmo_rows import references, rights_words, vmo_facts, vmo_lines
+from magmem.tools.vmo_rows import rights_words, vmo_lines
 
 __all__ = ["USAGE", "process_vmos", "vmos"]
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from magmem.accounting.physical import Physical
 from magmem.errors import MissingData
+from magmem.kernel.physical import Physical
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 from magmem.treemap.balance import Balance

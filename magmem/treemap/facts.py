@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from magmem.accounting.kernel import view_of
+from magmem.kernel.mappings import view_of
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers, is_choice
 from magmem.treemap.numbers import Ints

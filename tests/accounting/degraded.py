@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import view_of
+from magmem.kernel.mappings import view_of
 from magmem.snapshot import TABLES, Snapshot
 
 PAGE = 4096

@@ -8,8 +8,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from magmem.accounting.runs import order_of
 from magmem.accounting.summing import added_up
+from magmem.kernel.runs import order_of
 
 
 @pytest.mark.parametrize("least", [0, -5])

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from support.shared import goldens
 
-from magmem.accounting.kernel import KernelView
 from magmem.captures import load_machine, parse_machine
 from magmem.errors import CaptureError
+from magmem.kernel.mappings import KernelView
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
 MACHINES = ("system-1", "system-2", "system-doc-asd", "system-doc-ps", "system-doc-vmaps")

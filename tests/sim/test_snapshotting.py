@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from magmem import scenarios
-from magmem.accounting.kernel import KernelView
+from magmem.kernel.mappings import KernelView
 from magmem.sim import BootPlan, Machine
 from magmem.snapshot import FACETS, Snapshot
 

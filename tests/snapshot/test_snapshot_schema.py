@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from magmem import account
-from magmem.accounting.kernel import view_of
 from magmem.errors import SnapshotError
+from magmem.kernel.mappings import view_of
 from magmem.snapshot import FACETS, TABLES, Snapshot
 
 TASKS = {"koid": [1, 2, 3], "kind": ["job", "process", "thread"], "parent_koid": [None, 1, 2]}

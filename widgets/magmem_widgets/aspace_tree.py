@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.kernel import view_of
+from magmem.kernel.address_space import nodes
+from magmem.kernel.mappings import view_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
-from magmem.tools.address_space import nodes
 
 __all__ = ["KERNEL", "Node", "Spaces", "Use"]
 

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import pandas as pd
 import traitlets
 
-from magmem.accounting.runs import Ints
 from magmem.errors import MagmemError
 from magmem.files import write_atomically
+from magmem.kernel.runs import Ints
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.treemap.treemap import Treemap, treemap
 from magmem_widgets.explorer import Explorer

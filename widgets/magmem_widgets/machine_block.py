@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import PAGE_BYTES
 from magmem_widgets.machine_sums import Exact
 from magmem_widgets.machine_tree import NONE

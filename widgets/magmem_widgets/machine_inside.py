@@ -17,8 +17,8 @@ import numpy as np
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.pairs import exact_pairs
-from magmem.accounting.runs import Ints
 from magmem.accounting.sharing import cover, disjoint
+from magmem.kernel.runs import Ints
 from magmem.listing import count
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from magmem.accounting.report import one_line
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.listing import count
 from magmem.sizes import format_size
 from magmem_widgets.machine_block import KINDS, NOTE, VMO

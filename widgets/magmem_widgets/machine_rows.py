@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import Snapshot
 from magmem_widgets.machine_block import VMO, Block
 from magmem_widgets.machine_facts import MachineFacts

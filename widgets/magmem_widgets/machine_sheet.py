@@ -9,7 +9,7 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem_widgets.machine_lines import RULE_WORDS, MachineLines, sized
 from magmem_widgets.machine_rows import MachineRows
 from magmem_widgets.machine_sums import RULES

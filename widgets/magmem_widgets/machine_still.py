@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem_widgets.machine_lines import MachineLines, sized
 from magmem_widgets.scene import Scene
 

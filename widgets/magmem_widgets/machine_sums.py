@@ -16,10 +16,10 @@ import numpy as np
 from magmem.accounting.account import charges_of
 from magmem.accounting.attribution import attribution_of
 from magmem.accounting.rules import RULES as ACCOUNTING
-from magmem.accounting.runs import Ints
 from magmem.errors import MissingData
+from magmem.kernel.runs import Ints
+from magmem.kernel.task_sums import task_sums
 from magmem.snapshot import Snapshot
-from magmem.tools.task_sums import task_sums
 from magmem_widgets.machine_tree import NONE, UNKNOWN, MachineTree, plain
 
 __all__ = ["RULES", "Exact", "Sums", "sums_of"]

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
+from magmem.kernel.tasktree import JOB, THREAD, TaskTree
 from magmem.snapshot import Snapshot
-from magmem.tools.tasktree import JOB, THREAD, TaskTree
 
 __all__ = ["NONE", "UNKNOWN", "MachineTree", "Names", "order_of_siblings", "plain", "within"]
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
-from magmem.accounting.kernel import kept_with
-from magmem.accounting.runs import Ints, blocks, starts_of
 from magmem.errors import MissingData
+from magmem.kernel.mappings import kept_with
+from magmem.kernel.runs import Ints, blocks, starts_of
 from magmem.snapshot.columns import integers, is_choice, is_known
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 
 __all__ = ["Charges", "Rule"]
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
-from magmem.accounting.kernel import KernelView
 from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints, group_blocks
+from magmem.kernel.mappings import KernelView
+from magmem.kernel.runs import Ints, group_blocks
 from magmem.snapshot.columns import integers
 
 __all__ = ["RULE", "Entries", "charge"]

@@ -7,7 +7,7 @@ import numpy as np
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot.columns import integers
 
 __all__ = ["RULE", "charge", "reported"]

@@ -9,7 +9,7 @@ import numpy as np
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.rules import belonging
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 
 __all__ = ["RULE", "charge", "owners"]
 

@@ -9,9 +9,9 @@ from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
-from magmem.accounting.runs import Ints, blocks
 from magmem.accounting.summing import Terms
 from magmem.accounting.wide import Wide
+from magmem.kernel.runs import Ints, blocks
 from magmem.snapshot import PAGE_BYTES
 
 __all__ = ["RULE", "charge"]

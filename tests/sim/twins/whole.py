@@ -5,8 +5,8 @@ from __future__ import annotations
 from sim.model import figures
 from sim.twins.driver import Twins
 
-from magmem.accounting.kernel import view_of
 from magmem.accounting.ledger import ledger
+from magmem.kernel.mappings import view_of
 from magmem.sim import Machine
 
 __all__ = ["check_accounts", "check_replay"]

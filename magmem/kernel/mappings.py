@@ -16,9 +16,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.byvmo import PAGE_SHIFT, ByVmo, whole_pages
-from magmem.accounting.runs import Ints, RunIndex, blocks, order_by, starts_of
 from magmem.errors import SnapshotError
+from magmem.kernel.byvmo import PAGE_SHIFT, ByVmo, whole_pages
+from magmem.kernel.runs import Ints, RunIndex, blocks, order_by, starts_of
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.snapshot.columns import integers, is_choice, is_known
 

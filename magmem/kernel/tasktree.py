@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints
+from magmem.kernel.runs import Ints
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers, is_choice, is_known
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import view_of
-from magmem.accounting.runs import Ints
+from magmem.kernel.mappings import view_of
+from magmem.kernel.runs import Ints
 from magmem.snapshot import PAGE_BYTES, Snapshot
 
 __all__ = ["ASPACE", "KINDS", "MAPPING", "VMAR", "ends", "nodes", "resident_bytes"]

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.kernel import KernelView, ProcessSums, view_of
-from magmem.accounting.runs import Ints
+from magmem.kernel.address_space import resident_bytes
+from magmem.kernel.mappings import KernelView, ProcessSums, view_of
+from magmem.kernel.missing import missing
+from magmem.kernel.runs import Ints
+from magmem.kernel.tasks import runs
+from magmem.kernel.tasktree import JOB, PROCESS, TaskTree
 from magmem.snapshot import Snapshot
 from magmem.snapshot.columns import integers
-from magmem.tools.address_space import resident_bytes
-from magmem.tools.missing import missing
-from magmem.tools.process import runs
-from magmem.tools.tasktree import JOB, PROCESS, TaskTree
 
 __all__ = ["TaskSums", "task_sums"]
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from magmem.accounting.runs import Ints, blocks, order_of, starts_of
+from magmem.kernel.runs import Ints, blocks, order_of, starts_of
 from magmem.snapshot import PAGE_BYTES
 
 if TYPE_CHECKING:
-    from magmem.accounting.kernel import KernelView
+    from magmem.kernel.mappings import KernelView
 
 __all__ = ["PAGE_SHIFT", "ByVmo", "whole_pages"]
 
