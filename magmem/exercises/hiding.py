@@ -7,7 +7,7 @@ from magmem.exercises.cast import PROCESSES, VMOS, committed, listing, machine, 
 from magmem.exercises.dice import Dice
 from magmem.exercises.keys import Amount, Mistake, Pick
 from magmem.exercises.registry import Draft, exercise
-from magmem.snapshot import PAGE_BYTES, Snapshot
+from magmem.units import PAGE_BYTES
 
 __all__: list[str] = []
 
@@ -58,6 +58,8 @@ def hidden_holder(dice: Dice) -> Draft:
 )
 def neither_free_nor_vmo(dice: Dice) -> Draft:
     """Wired, heap and page tables: none of it belongs to a process."""
+    from magmem.snapshot import Snapshot
+
     wired, heap, mmu = (
         dice.between(*between) * PAGE_BYTES for between in ((4000, 9000), (3000, 7000), (300, 2500))
     )

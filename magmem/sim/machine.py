@@ -197,7 +197,7 @@ class Machine:
     def time(self) -> str:
         """The clock, ISO 8601 in UTC."""
         moment = _EPOCH + timedelta(milliseconds=self.clock_ms)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.clock_ms % 1000:03d}Z"
+        return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
     def find(self, koid: int) -> Any:
         """The living object of that koid.

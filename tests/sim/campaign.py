@@ -15,10 +15,10 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sim.twins import handle_ops, memory_ops, task_ops, vmo_ops
+from sim.twins import access_ops, handle_ops, memory_ops, task_ops, vmo_ops
 from sim.twins.beginning import begin
 from sim.twins.driver import Twins
-from sim.twins.whole import check_accounts, check_replay
+from sim.twins.whole import check_accounts, check_listings, check_replay
 
 R = TypeVar("R")
 
@@ -27,6 +27,7 @@ OPERATIONS = (
     *task_ops.OPERATIONS,
     *handle_ops.OPERATIONS,
     *memory_ops.OPERATIONS,
+    *access_ops.OPERATIONS,
 )
 RARE = {
     "kill_job",
@@ -70,6 +71,7 @@ def run(seed: int, steps: int) -> None:
         name = "end"
         check_accounts(twins)
         check_replay(twins)
+        check_listings(twins.machine)
     except Exception as error:
         error.add_note(f"seed {seed}, step {step}, {name}")
         raise

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import magmem
-from magmem import Machine
+from magmem import InvalidArgs, Machine, NoMemory, NoResources, OutOfRange, PageFault
+from magmem.sim import MAX_VMO_BYTES
 from magmem.sim.process import Process
 
 PAGE = 4096
@@ -43,3 +44,130 @@ def test_offset_of_more_than_64_bits_is_refused(machine: Machine, tmp_path: Path
     path.write_text(path.read_text().replace(str((1 << 64) - 2 * PAGE), str(1 << 64)))
     with pytest.raises(magmem.CaptureError, match="vmo_offset: expected a range that ends below"):
         magmem.read_capture(path)
+
+
+def test_koids_run_out(machine: Machine) -> None:
+    """Koids end below 2^63: what needs more is NoResources, and the machine can be listed."""
+    process = machine.root_job.spawn("last", koid=(1 << 63) - 8)
+    kernels = machine.kernel.create_vmo(PAGE)
+    vmo = process.create_vmo(PAGE)
+    assert machine.next_koid == (1 << 63) - 2
+    before = machine.fingerprint()
+    with pytest.raises(NoResources):
+        machine.root_job.spawn("x")
+    with pytest.raises(InvalidArgs):
+        process.create_vmo(PAGE, koid=1 << 63)
+    assert machine.fingerprint() == before
+    process.create_channel()
+    before = machine.fingerprint()
+    for refused in (
+        lambda: process.create_vmo(PAGE),
+        lambda: process.create_contiguous_vmo(PAGE),
+        lambda: process.allocate(PAGE),
+        lambda: process.open(kernels),
+        lambda: process.create_thread("t"),
+        process.create_event,
+        process.create_channel,
+        vmo.clone,
+        lambda: machine.root_job.create_job("j"),
+        lambda: machine.root_job.create_process("p"),
+    ):
+        with pytest.raises(NoResources):
+            refused()
+    assert machine.fingerprint() == before
+    assert "last" in str(magmem.ps(machine))
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
+
+
+def test_clock_ends(machine: Machine) -> None:
+    """The clock ends with the year 9999: OutOfRange beyond, and every listing works."""
+    before = machine.fingerprint()
+    for milliseconds in (10**15, 1 << 100):
+        with pytest.raises(OutOfRange, match="past the year 9999"):
+            machine.advance(milliseconds)
+    assert machine.fingerprint() == before
+    with pytest.raises(InvalidArgs):
+        machine.advance(-1)
+    machine.advance(10**14)
+    assert machine.time.startswith("5186-")
+    assert str(magmem.kstats(machine))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"])
+def test_clock_begins(time: str) -> None:
+    """A machine may live in any year from 1 to 9999 of UTC; others are InvalidArgs."""
+    machine = Machine("64M", time=time)
+    assert machine.time[:19] == time[:19]
+    assert str(magmem.ps(machine))
+    with pytest.raises(InvalidArgs):
+        Machine("64M", time=f"{time[:19]}{'+14:00' if time < '2' else '-12:00'}")
+
+
+def test_largest_sizes(machine: Machine, process: Process) -> None:
+    """The largest VMOs, clones and physical ranges are listed like others."""
+    process.start()
+    vmo = process.create_vmo(MAX_VMO_BYTES, "huge")
+    vmo.write(MAX_VMO_BYTES - 1, b"x")
+    process.map(vmo, length=process.root_vmar.size_bytes // 2)
+    process.map(vmo, vmo_offset=MAX_VMO_BYTES - PAGE).touch(PAGE, write=True)
+    vmo.clone(1 << 62, (1 << 62) - 2 * PAGE).clone(1 << 62, 1 << 61)
+    process.create_physical_vmo((1 << 64) - PAGE, PAGE)
+    with pytest.raises(InvalidArgs):
+        process.create_physical_vmo((1 << 64) - PAGE, 2 * PAGE)
+    for listing in (magmem.ps, magmem.ledger, magmem.treemap, magmem.hidden, magmem.compare):
+        assert str(listing(machine))
+
+
+def test_memory_ends_at_52_bits() -> None:
+    """Physical addresses have 52 bits: memory beyond is InvalidArgs."""
+    top = 1 << 52
+    assert Machine(memory_map=[(top - (1 << 26), 1 << 26)]).pages["free"] > 0
+    with pytest.raises(InvalidArgs):
+        Machine(memory_map=[(top - (1 << 26), (1 << 26) + PAGE)])
+
+
+def test_huge_touches_are_refused_quickly(process: Process, machine: Machine) -> None:
+    """A touch of more than memory can map is NoMemory, without counting every table."""
+    mapping = process.map(process.create_vmo("60T"))
+    huge = process.create_vmo(1 << 60)
+    before = machine.fingerprint()
+    for write in (False, True):
+        with pytest.raises(NoMemory):
+            mapping.touch(write=write)
+    with pytest.raises(NoMemory):
+        mapping.read()
+    with pytest.raises(NoMemory):
+        huge.read()
+    assert machine.fingerprint() == before
+
+
+def test_nothing_at_all_of_a_dead_process(machine: Machine, process: Process) -> None:
+    """Touching no byte through a mapping that is gone is a fault, and no event."""
+    mapping = process.map(process.create_vmo(PAGE))
+    process.kill()
+    before, step = machine.fingerprint(), machine.step
+    for refused in (lambda: mapping.touch(0), lambda: mapping.read(0, 0)):
+        with pytest.raises(PageFault):
+            refused()
+    assert (machine.fingerprint(), machine.step) == (before, step)
+
+
+def test_depths(machine: Machine, tmp_path: Path) -> None:
+    """Jobs, regions and clones may lie deep in one another; every listing works."""
+    job, process = machine.root_job, machine.root_job.spawn("deep")
+    for depth in range(300):
+        job = job.create_job(f"j{depth}")
+    region = process.allocate("4M")
+    for _ in range(300):
+        region = region.allocate(region.size_bytes - PAGE, offset=0)
+    vmo = process.create_vmo(2 * PAGE)
+    for _ in range(300):
+        vmo = vmo.clone()
+    region.map(vmo, length=PAGE, offset=0).touch(write=True)
+    for listing in (magmem.ps, magmem.ledger, magmem.treemap, magmem.memgraph, magmem.k_ps):
+        assert str(listing(machine))
+    for tool in (magmem.vmaps, magmem.vmos, magmem.asd, magmem.k_ht):
+        assert str(tool(machine, process.koid))
+    snap = machine.snapshot("deep.json")
+    snap.save(tmp_path / "deep.json")
+    assert magmem.read_capture(tmp_path / "deep.json").equals(snap)

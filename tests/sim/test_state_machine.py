@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sim.twins import handle_ops, memory_ops, task_ops, vmo_ops
+from sim.twins import access_ops, handle_ops, memory_ops, task_ops, vmo_ops
 from sim.twins.beginning import begin
 from sim.twins.driver import Twins
-from sim.twins.whole import check_accounts, check_replay
+from sim.twins.whole import check_accounts, check_listings, check_replay
 
 R = TypeVar("R")
+
+MEMORY = (*memory_ops.OPERATIONS, *access_ops.OPERATIONS)
 
 
 class Drawn:
@@ -57,7 +59,9 @@ class TwoMachines(RuleBasedStateMachine):
         """An operation on VMOs."""
         operation(self.twins, Drawn(data))
 
-    @rule(data=st.data(), operation=st.sampled_from(memory_ops.OPERATIONS))
+    @rule(
+        data=st.data(), operation=st.sampled_from((*memory_ops.OPERATIONS, *access_ops.OPERATIONS))
+    )
     def use_memory(self, data: st.DataObject, operation: Any) -> None:
         """An operation on address spaces."""
         operation(self.twins, Drawn(data))
@@ -82,6 +86,7 @@ class TwoMachines(RuleBasedStateMachine):
         if hasattr(self, "twins"):
             check_accounts(self.twins)
             check_replay(self.twins)
+            check_listings(self.twins.machine)
 
 
 TestTwoMachines = TwoMachines.TestCase

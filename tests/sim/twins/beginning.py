@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.twins import memory_ops, task_ops, vmo_ops
+from sim.twins import access_ops, memory_ops, task_ops, vmo_ops
 from sim.twins.driver import Choice, Twins
 
 __all__ = ["begin"]
@@ -17,7 +17,7 @@ BEGINNING = (
     memory_ops.map_vmo,
     memory_ops.map_vmo,
     memory_ops.allocate,
-    memory_ops.access,
+    access_ops.access,
 )
 
 
