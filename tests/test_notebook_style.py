@@ -10,6 +10,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from magmem import predictions
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
@@ -121,4 +123,6 @@ def test_glossary_names_chapters_that_use_the_word() -> None:
     for word, chapter, file in rows:
         assert file.startswith(chapter)
         prose = [c.source for c in cells(ROOT / "notebooks" / file) if c.cell_type == "markdown"]
+        if chapter in predictions.chapters():
+            prose += [one.reading for one in predictions.chapter(chapter).values()]
         assert word.lower() in "\n".join(prose).lower(), (word, file)
