@@ -14,6 +14,8 @@ from magmem import predictions
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+STUDENTS = [path for path in NOTEBOOKS if path.stem[:2] in predictions.chapters()]
+"""The chapters that ask for guesses; teachers' ones do not."""
 
 
 def cells(path: Path) -> list[Any]:
@@ -82,11 +84,32 @@ def test_links_lead_somewhere(path: Path) -> None:
                 assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_predictions_can_come_first(path: Path) -> None:
-    """Answers are behind a guess, or the chapter opens with how to clear stored results."""
-    opening = "\n".join(cell.source for cell in cells(path)[:3])
-    assert "%load_ext magmem_widgets" in opening or "*Edit › Clear Outputs" in opening
+@pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
+def test_answers_wait_for_a_guess(path: Path) -> None:
+    """A question takes its guess in a cell; no text asks for one and then answers it."""
+    found = cells(path)
+    asked = [cell for cell in found if cell.source.startswith(("%%predict ", "%ask "))]
+    assert len(asked) >= 3
+    prose = "\n".join(cell.source for cell in found if cell.cell_type == "markdown")
+    assert not re.search(r"\b[Ww]rite\b[^.]*\bdown\b|Clear Outputs|\*\*Predict\*\*", prose)
+    for cell in asked:
+        for output in cell.outputs:
+            assert "<pre>" not in output.data["text/html"].split("<details")[0]
+
+
+@pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
+def test_answers_are_among_the_options(path: Path) -> None:
+    """What a cell computes as the answer to a choice is one of its options, or some of them."""
+    for cell in cells(path):
+        if cell.source.startswith("%%predict "):
+            lines = cell.outputs[0].data["text/plain"].splitlines()
+            at, answer = next(
+                (at, line) for at, line in enumerate(lines) if line.startswith("Answer: ")
+            )
+            options = [line[2:] for line in lines[:at] if line.startswith("- ")]
+            if options and answer != "Answer: none of them":
+                assert set(re.findall("“(.*?)”", answer)) <= set(options), answer
+                assert "“" in answer
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""A program for `linux-fork`: 40M, three children by ``fork``, each of which writes 10M of its copy.
+"""A program for `linux-fork`: 40M, and three children by ``fork`` that write 10M of their copies.
 
 Usage: forking.py   (prints the children's pids, then waits until its input ends)
 """
