@@ -67,6 +67,7 @@ _EXPORTS = {
     "KernelError": "magmem.errors",
     "MagmemError": "magmem.errors",
     "MissingData": "magmem.errors",
+    "NoSuchObject": "magmem.errors",
     "SnapshotError": "magmem.errors",
     "UnknownDataset": "magmem.errors",
     # kernel statuses

@@ -68,10 +68,10 @@ def account(source: Source, rule: str = "exact") -> Listing:
         return pd.DataFrame(
             _who(attribution)
             | {
-                "pss_bytes": exact_column(charges.pss.fractions),
-                "private_bytes": charges.private_bytes,
-                "shared_bytes": charges.shared_bytes,
-                "scaled_bytes": exact_column(_scaled(charges)),
+                "pss_bytes": _known(exact_column(charges.pss.fractions), charges),
+                "private_bytes": _known(charges.private_bytes, charges),
+                "shared_bytes": _known(charges.shared_bytes, charges),
+                "scaled_bytes": _known(exact_column(_scaled(charges)), charges),
             }
             | {name: exact_column(values()) for name, values in charges.more.items()}
         )
@@ -163,7 +163,9 @@ def compare(source: Source, rules: Sequence[str] | None = None) -> Listing:
         return pd.DataFrame(
             _who(attribution)
             | {
-                name: unknown if charges is None else exact_column(charges.pss.fractions)
+                name: unknown
+                if charges is None
+                else _known(exact_column(charges.pss.fractions), charges)
                 for name, charges in charged.items()
             }
         )
@@ -171,7 +173,7 @@ def compare(source: Source, rules: Sequence[str] | None = None) -> Listing:
     def text(table: pd.DataFrame) -> str:
         rows = []
         shown = {
-            name: _shown(table[name].tolist()) if charges else ["?"] * len(table)
+            name: _shown(charges) if charges else ["?"] * len(table)
             for name, charges in charged.items()
         }
         for place, (koid, name) in enumerate(zip(table["koid"], table["name"], strict=True)):
@@ -224,31 +226,31 @@ def exact_column(values: Sequence[Any]) -> Any:
     return pd.Series(list(values), dtype=object)
 
 
-def _shown(values: Sequence[Any]) -> list[str]:
-    return [grouped(size) for size in whole_bytes([Fraction(value) for value in values])]
+def _known(column: Any, charges: Charges) -> Any:
+    """The column, missing where nothing is known of a process."""
+    if charges.unknown is None:
+        return column
+    return pd.Series(column).astype(object).mask(charges.unknown, pd.NA)
+
+
+def _shown(charges: Charges) -> list[str]:
+    return _cells(whole_bytes(charges.pss.fractions), charges)
+
+
+def _cells(sizes: Sequence[int], charges: Charges) -> list[str]:
+    """Sizes as text, ``?`` where nothing is known of a process."""
+    unknown = [False] * len(sizes) if charges.unknown is None else charges.unknown.tolist()
+    return ["?" if gap else grouped(size) for size, gap in zip(sizes, unknown, strict=True)]
 
 
 def _account_text(table: pd.DataFrame, rule: Rule, charges: Charges) -> str:
     heads = ["KOID", "PSS", "PRIVATE", "SHARED", "SCALED", "NAME"]
-    pss = whole_bytes(charges.pss.fractions)
-    rows = [
-        (
-            str(koid),
-            grouped(size),
-            grouped(private),
-            grouped(shared),
-            grouped(size - private),
-            one_line(name),
-        )
-        for koid, size, private, shared, name in zip(
-            table["koid"].tolist(),
-            pss,
-            table["private_bytes"].tolist(),
-            table["shared_bytes"].tolist(),
-            table["name"].tolist(),
-            strict=True,
-        )
-    ]
+    pss, private = whole_bytes(charges.pss.fractions), charges.private_bytes.tolist()
+    scaled = [size - alone for size, alone in zip(pss, private, strict=True)]
+    sizes = (pss, private, charges.shared_bytes.tolist(), scaled)
+    columns = [_cells(column, charges) for column in sizes]
+    koids, names = map(str, table["koid"].tolist()), map(one_line, table["name"].tolist())
+    rows = list(zip(koids, *columns, names, strict=True))
     total = grouped(sum(whole_bytes([charges.pss.total])))
     rows.append(("", total, grouped(int(charges.private_bytes.sum())), "", "", "all processes"))
     for why, size in charges.elsewhere.items():

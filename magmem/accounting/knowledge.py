@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from magmem.errors import MissingData
+from magmem.kernel.missing import shares_guessed
 from magmem.snapshot import FACETS, Snapshot
 from magmem.snapshot.columns import is_choice, is_known
 
@@ -76,7 +77,10 @@ def require(
 def known_in_part(snap: Snapshot, rule: Rule) -> tuple[str, ...]:
     """A warning where a rule answers from a part of what there is."""
     parts = [facet for facet in rule.needs_some if snap.coverage[facet] == "partial"]
-    if not parts:
-        return ()
-    what = ", ".join(parts)
-    return (f"{rule.name}: this capture knows its {what} in part; what it lacks is not counted",)
+    warnings: tuple[str, ...] = ()
+    if parts:
+        what = ", ".join(parts)
+        warnings = (f"this capture knows its {what} in part; what it lacks is not counted",)
+    if rule.by_share_count and not lacks(snap, rule.needs) and (guess := shares_guessed(snap)):
+        warnings += (guess,)
+    return tuple(f"{rule.name}: {warning}" for warning in warnings)

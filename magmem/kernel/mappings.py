@@ -27,6 +27,7 @@ __all__ = [
     "MAX_SHARE_ASPACES",
     "KernelView",
     "ProcessSums",
+    "ShareCounts",
     "kept_with",
     "view_of",
 ]
@@ -53,6 +54,26 @@ class ProcessSums:
     def pss_bytes(self) -> Ints:
         """PRIVATE plus the scaled part of SHARED."""
         return self.private_bytes + self.scaled_bytes
+
+
+@dataclass(frozen=True)
+class ShareCounts:
+    """#shr of each VMO, one item per vmos row.
+
+    Attributes
+    ----------
+    counts : int64 array
+        At least 1; what is not known is what the table's mappings give.
+    known : bool array
+        Counted from all mappings, reported by the source, or counted as `guessed` tells.
+    guessed : bool array
+        Counted from the processes' mappings alone because the capture lacks the kernel's. Too low
+        by 1 where the kernel maps the VMO as well.
+    """
+
+    counts: Ints
+    known: npt.NDArray[np.bool_]
+    guessed: npt.NDArray[np.bool_]
 
 
 class KernelView:
@@ -159,6 +180,24 @@ class KernelView:
             share[many] = self._estimates(many)
         return share
 
+    @cached_property
+    def shares(self) -> ShareCounts:
+        """#shr as far as the capture knows it; the one answer that sums and rules divide by.
+
+        The kernel counts its own address space among those that map a VMO (reference/kernel.md
+        "Share count"), so the processes' mappings alone do not give the number.
+        """
+        rows = len(self.snap.vmos)
+        if self.snap.knows("mappings", "kernel mappings"):
+            return ShareCounts(self.share_count, np.ones(rows, bool), np.zeros(rows, bool))
+        column = self.snap.vmos["reported_share_count"]
+        reported = is_known(column)
+        counts = np.maximum(np.where(reported, integers(column), self.share_count), 1)
+        everywhere = self.snap.knows("mappings")
+        # A VMO that no process maps has #shr 1, however often the kernel maps it.
+        guessed = ~reported & (self.num_mappings > 0) & everywhere
+        return ShareCounts(counts, reported | everywhere, guessed)
+
     def _estimates(self, many: Ints) -> Ints:
         """#shr of VMOs with more than 64 address spaces, newest mapping first."""
         counted = self.num_mappings[many]
@@ -221,7 +260,7 @@ class KernelView:
         begin, end = by_vmo.places
         for block in blocks(len(self.vmo)):
             np.add.at(mapped, self.aspace[block], self.size_bytes[block])
-            share, aspace = self.share_count[by_vmo.vmo[block]], by_vmo.aspace[block]
+            share, aspace = self.shares.counts[by_vmo.vmo[block]], by_vmo.aspace[block]
             committed = (end[block] - begin[block]) * PAGE_BYTES
             alone = np.where(share == 1, committed, 0)
             np.add.at(private, aspace, alone)
@@ -237,8 +276,12 @@ def view_of(snap: Snapshot) -> KernelView:
 
 
 def kept_with(owner: object, name: str, make: Callable[[], T]) -> T:
-    """What follows from a frozen object alone: made once and kept with it under a name."""
-    known: T | None = owner.__dict__.get(name)
-    if known is None:
-        known = owner.__dict__[name] = make()
-    return known
+    """What follows from a frozen object alone: made once and kept in its slot `_kept`.
+
+    The slot is no field, so a state made from another (`Snapshot.renamed`, `with_tables`) starts
+    without it: what is kept may hold the old name and the old rows.
+    """
+    slot: dict[str, T] = owner.__dict__.setdefault("_kept", {})
+    if name not in slot:
+        slot[name] = make()
+    return slot[name]

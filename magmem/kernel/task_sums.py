@@ -105,7 +105,7 @@ def _computed(snap: Snapshot) -> list[Ints]:
 def _dumped_sums(view: KernelView) -> ProcessSums:
     """The kernel's sums where a dump tells what is resident in a mapping, not which pages."""
     committed = integers(resident_bytes(view.snap))[view.region]
-    share = view.share_count[view.vmo]
+    share = view.shares.counts[view.vmo]
 
     def total(values: Ints) -> Ints:
         sums = np.zeros(len(view.snap.aspaces), np.int64)

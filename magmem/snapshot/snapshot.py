@@ -7,7 +7,6 @@ A `Snapshot` is made once and then only read. Its constructor checks the tables 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, field, fields
 from functools import cache
 from os import PathLike
@@ -152,7 +151,9 @@ class Snapshot:
 
     def renamed(self, name: str) -> Snapshot:
         """The same state under another name; the tables are shared, not checked again."""
-        twin = copy(self)
+        twin = object.__new__(Snapshot)
+        for each in fields(self):  # not what has been computed from this state and kept with it
+            object.__setattr__(twin, each.name, getattr(self, each.name))
         object.__setattr__(twin, "name", name)
         return twin
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from magmem.errors import MissingData
-from magmem.kernel.missing import as_printed, missing
+from magmem.kernel.missing import as_printed, missing, shares_guessed
 from magmem.kernel.task_sums import TaskSums, task_sums
 from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
@@ -105,6 +105,8 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
         warnings = (RESIDENT_ONLY,)
     elif sums.source == "reported":
         warnings = (as_printed(state, "ps"),)
+    elif guess := shares_guessed(state):
+        warnings = (f"ps: {guess}",)
     text = _text(frame, threads, jobs, units)
     return Listing(text, frame, title="ps", warnings=warnings)
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from magmem.accounting.rules import RULES as ACCOUNTING
 from magmem.errors import MissingData
+from magmem.kernel.missing import shares_guessed
 from magmem.kernel.physical import Physical
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
@@ -83,10 +85,18 @@ def build(snap: Snapshot, by: str, rule: str) -> Built:
     over = closing.over_bytes
     return Built(
         tree,
-        (*closing.remarks, *reported.remarks(), *([guess] if guess else [])),
+        (*closing.remarks, *reported.remarks(), *_guesses(snap, rule, guess)),
         int(over) if over.denominator == 1 else over,
         physical.total_bytes is not None,
     )
+
+
+def _guesses(snap: Snapshot, rule: str, wired: str) -> list[str]:
+    """What was taken to be so although the capture does not say it."""
+    guesses = [wired] if wired else []
+    if ACCOUNTING[rule].by_share_count and (shares := shares_guessed(snap)):
+        guesses.append(f"{shares[0].upper()}{shares[1:]}.")
+    return guesses
 
 
 class _Closing:

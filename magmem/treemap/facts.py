@@ -35,11 +35,8 @@ class Facts:
         committed = np.where(counted, self.view.committed_bytes, integers(reported))
         self.committed_bytes: Ints = np.where(physical, 0, committed)
         self.committed_known: Bools = counted | reported.notna().to_numpy() | physical
-        told = vmos["reported_share_count"]
-        everywhere = snap.knows("mappings")
-        share_count = self.view.share_count if everywhere else integers(told)
-        self.share_count: Ints = np.maximum(share_count, 1)
-        self.share_known: Bools = told.notna().to_numpy() | everywhere
+        self.share_count: Ints = self.view.shares.counts
+        self.share_known: Bools = self.view.shares.known
         tasks = snap.tasks
         self.koids: Ints = tasks["koid"].to_numpy()
         self._by_koid = np.argsort(self.koids, kind="stable")

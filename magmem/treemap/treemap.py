@@ -234,8 +234,8 @@ def _vmo_facts(facts: Facts) -> pd.DataFrame:
     committed = pd.array(facts.committed_bytes, dtype="Int64")
     committed[~facts.committed_known] = pd.NA
     share = pd.array(facts.share_count, dtype="Int64")
-    share[~facts.share_known] = pd.NA
-    everywhere = facts.snap.knows("mappings")
+    share[~facts.share_known | facts.view.shares.guessed] = pd.NA
+    everywhere = facts.snap.knows("mappings", "kernel mappings")
     mappings = (
         pd.array(facts.view.num_mappings, dtype="Int64")
         if everywhere

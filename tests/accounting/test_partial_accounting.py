@@ -129,7 +129,10 @@ def test_rules_on_whole_vmos_answer_for_a_memgraph(rule: str) -> None:
     listing = account(as_memgraph(snap), rule)
     running = snap.processes["koid"][(snap.processes["state"] == "running").to_numpy()]
     table = listing.df.set_index("koid")["pss_bytes"]
-    assert table[running].tolist() == truth[running].tolist()
+    known = table[running].notna()
+    assert known.sum() > 1
+    assert table[running][known].tolist() == truth[running][known].tolist()
+    assert not truth[running][~known].any()  # has no VMO, which this capture cannot know
     assert any("in part" in warning for warning in listing.warnings)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -64,9 +65,8 @@ def test_capture_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_top_shows_what_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
     """As often as asked, as many lines as asked, this process among all."""
-    with subprocess.Popen(["/bin/sleep", "60"]) as other:
+    with subprocess.Popen(["/bin/sleep", "60"]) as other, _ended(other):
         status = run(["top", "live", "-n", "2", "-d", "0", "--lines", "1"])
-        other.kill()
     assert status == 0
     text = capsys.readouterr().out
     assert text.count("PID      PSS") == 2
@@ -89,6 +89,15 @@ def test_top_ends_quietly_when_interrupted(
     assert capsys.readouterr().out == "once\n"
 
 
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill the process in any case: leaving `Popen` alone would wait for it without limit."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_top_on_a_terminal_leaves_it_as_it_was() -> None:
     """As many processes as the terminal holds; Ctrl-C ends it, and the terminal is unchanged."""
     termios = pytest.importorskip("termios")
@@ -98,15 +107,23 @@ def test_top_on_a_terminal_leaves_it_as_it_was() -> None:
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 80, 0, 0))
     modes = termios.tcgetattr(terminal)
-    command = [sys.executable, "-c", "from magmem.cli.main import run; raise SystemExit(run())"]
-    with subprocess.Popen(
-        [*command, "top", "live", "-d", "0.1"],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        env={**os.environ, "LINES": "12"},
-    ) as process:
+    # A shell's background job ignores SIGINT and its children inherit that, so the child takes it.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from magmem.cli.main import run; raise SystemExit(run())"
+    )
+    command = [sys.executable, "-c", code]
+    with (
+        subprocess.Popen(
+            [*command, "top", "live", "-d", "0.1"],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            env={**os.environ, "LINES": "12"},
+        ) as process,
+        _ended(process),
+    ):
         shown = b""
         end = time.monotonic() + 60
         while shown.count(b"PSS    CHANGE") < 2 and time.monotonic() < end:

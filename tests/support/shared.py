@@ -1,4 +1,4 @@
-"""Where the tests find machine states and captures; a test skips where they are absent."""
+"""Where tests find machine states and captures; without real captures a test skips."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 def goldens() -> Path:
     """The folder of machine descriptions and what each tool prints for them."""
-    return _folder(ROOT / "tests" / "goldens")
+    return ROOT / "tests" / "goldens"
 
 
 def captures() -> Path:
     """The folder of real machines' output, beside the project and not part of it."""
-    return _folder(ROOT.parent / "shared" / "captures")
-
-
-def _folder(path: Path) -> Path:
+    path = ROOT.parent / "shared" / "captures"
     if not path.is_dir():
         pytest.skip(f"no folder {path.name} beside this checkout")
     return path

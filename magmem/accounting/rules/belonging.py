@@ -25,6 +25,7 @@ __all__ = [
     "divided",
     "held_only",
     "mapped",
+    "nothing_known",
     "share_counts",
 ]
 
@@ -110,6 +111,22 @@ def held_only(attribution: Attribution) -> Pairs:
     return kept_with(attribution, "_held_only", lambda: held.but(mapped(attribution)))
 
 
+def nothing_known(attribution: Attribution) -> npt.NDArray[np.bool_] | None:
+    """The running processes of which a snapshot that lacks mappings has no VMO; None if none.
+
+    One without VMOs there is unknown, not empty, unless its source printed 0 for it.
+    """
+    snap = attribution.view.snap
+    if snap.knows("mappings"):
+        return None
+    printed = snap.processes["reported_pss_bytes"]
+    empty = is_known(printed) & (integers(printed) == 0)
+    unknown = attribution.population.runs & ~empty
+    unknown[mapped(attribution).process] = False
+    unknown[held_only(attribution).process] = False
+    return unknown if unknown.any() else None
+
+
 def committed_bytes(attribution: Attribution, rule: str) -> Ints:
     """Per VMO: bytes of the pages it owns, counted or as the source reported.
 
@@ -138,10 +155,7 @@ def share_counts(attribution: Attribution, rule: str) -> Ints:
     MissingData
         The mappings are not all known, nor what the source says of them.
     """
-    snap = attribution.view.snap
-    if snap.knows("mappings"):
-        return attribution.view.share_count
-    reported = snap.vmos["reported_share_count"]
-    if reported.isna().any():
+    shares = attribution.view.shares
+    if not shares.known.all():
         raise MissingData(rule, "mappings", "the share count of every VMO")
-    return np.maximum(integers(reported), 1)
+    return shares.counts

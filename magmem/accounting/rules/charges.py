@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.kernel.runs import Ints
@@ -32,6 +35,9 @@ class Charges:
         Bytes that the rule charges to no process, by who has them instead.
     more : mapping of str to sequence
         Further columns of the rule, one value per process.
+    unknown : bool array or None
+        Processes of which the snapshot knows nothing that the rule charges; their numbers here are
+        0 and are shown as missing. None: there are none.
     """
 
     private_bytes: Ints
@@ -40,10 +46,15 @@ class Charges:
     scaled: Amounts
     elsewhere: Mapping[str, Fraction] = field(default_factory=dict)
     more: Mapping[str, Callable[[], Sequence[Any]]] = field(default_factory=dict)
+    unknown: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def split(
-        cls, pss: Amounts, whole_bytes: Ints, elsewhere: Mapping[str, Fraction] | None = None
+        cls,
+        pss: Amounts,
+        whole_bytes: Ints,
+        elsewhere: Mapping[str, Fraction] | None = None,
+        unknown: npt.NDArray[np.bool_] | None = None,
     ) -> Charges:
         """Charges whose private part is what has one sharer, and shared the rest of the whole.
 
@@ -53,9 +64,13 @@ class Charges:
         whole_bytes : int64 array
             The same pages before division.
         elsewhere : mapping of str to Fraction, optional
+        unknown : bool array, optional
+            Processes of which nothing is known.
         """
         private = pss.alone_bytes
-        return cls(private, whole_bytes - private, pss, pss.divided, elsewhere or {})
+        return cls(
+            private, whole_bytes - private, pss, pss.divided, elsewhere or {}, unknown=unknown
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,8 @@ class Rule:
     reported : callable or None
         For captures that do not know what it needs: the rule's numbers as the source printed
         them, or None if it did not.
+    by_share_count : bool
+        It divides by #shr, which also counts the kernel's address space.
     """
 
     name: str
@@ -88,3 +105,4 @@ class Rule:
     charge: Callable[[Attribution], Charges]
     needs_some: tuple[str, ...] = ()
     reported: Callable[[Attribution], Charges | None] | None = None
+    by_share_count: bool = False

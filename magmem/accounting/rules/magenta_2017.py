@@ -53,4 +53,5 @@ RULE = Rule(
     needs=("processes", "mappings", "vmos", "pages"),
     charge=charge,
     reported=reported,
+    by_share_count=True,
 )

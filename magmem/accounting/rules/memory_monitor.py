@@ -25,7 +25,8 @@ def charge(attribution: Attribution) -> Charges:
     groups = [(pairs, sharers) for pairs in belongs]
     pss, whole = belonging.divided(committed, everyone, *groups)
     nobody = int(committed[sharers == 0].sum())
-    return Charges.split(pss, whole, {"VMOs of no process": Fraction(nobody)})
+    elsewhere = {"VMOs of no process": Fraction(nobody)}
+    return Charges.split(pss, whole, elsewhere, belonging.nothing_known(attribution))
 
 
 def owners(attribution: Attribution) -> tuple[list[belonging.Pairs], Ints]:

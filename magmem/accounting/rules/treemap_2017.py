@@ -19,7 +19,7 @@ def charge(attribution: Attribution) -> Charges:
     share = belonging.share_counts(attribution, RULE.name)
     size = belonging.committed_bytes(attribution, RULE.name)
     pss, whole = belonging.divided(size, population.runs, (mapped, share), (held, share + 1))
-    return Charges.split(pss, whole)
+    return Charges.split(pss, whole, unknown=belonging.nothing_known(attribution))
 
 
 RULE = Rule(
@@ -29,4 +29,5 @@ RULE = Rule(
     needs=("processes",),
     charge=charge,
     needs_some=("mappings", "vmos", "handles"),
+    by_share_count=True,
 )
