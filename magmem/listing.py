@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+from magmem.csv_cells import csv_text
+
 __all__ = ["LINE_WIDTH", "Listing", "count", "wrapped"]
 
 LINE_WIDTH = 90
@@ -74,9 +76,12 @@ class Listing:
         return rows + "\n"
 
     def to_csv(self) -> str:
-        """The table as CSV text with a header line (missing values are empty)."""
-        rows: str = self.df.to_csv(index=False, lineterminator="\n")
-        return rows
+        """The table as CSV text with a header line (missing values are empty).
+
+        A text cell that a spreadsheet would run as a formula has an apostrophe in front
+        (`magmem.csv_cells` says how to read such cells back exactly).
+        """
+        return csv_text(self.df)
 
 
 def _escape(text: str) -> str:

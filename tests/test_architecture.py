@@ -12,9 +12,11 @@ GROUND = {
     "magmem",
     "magmem.errors",
     "magmem.sizes",
+    "magmem.csv_cells",
     "magmem.files",
     "magmem.listing",
     "magmem.palette",
+    "magmem.printable",
     "magmem.still",
     "magmem.units",
 }

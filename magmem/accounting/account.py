@@ -17,11 +17,12 @@ from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.bounds import bounds_of
 from magmem.accounting.knowledge import known_in_part, lacks, require
-from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, grouped, plain_records
 from magmem.accounting.rules import RULES, Charges, Rule
 from magmem.errors import MissingData
 from magmem.kernel.mappings import kept_with
 from magmem.listing import Listing
+from magmem.printable import one_line
 from magmem.snapshot.source import Source, snapshot_of
 
 __all__ = ["account", "charges_of", "compare", "exact_column"]

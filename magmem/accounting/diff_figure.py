@@ -71,7 +71,6 @@ def draw(table: pd.DataFrame, title: str, *, dark: bool = False) -> Still:
             va="center",
             fontsize=7.5,
             color=theme.text,
-            parse_math=False,
         )
     if not len(rows):
         axes.text(0, 0, "nothing changed", ha="center", fontsize=9, color=theme.text)
@@ -85,7 +84,6 @@ def draw(table: pd.DataFrame, title: str, *, dark: bool = False) -> Still:
             weight=weight,
             va="top",
             color=color,
-            parse_math=False,
         )
     return figure
 

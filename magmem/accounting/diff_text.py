@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import pandas as pd
 
-from magmem.accounting.report import columns_text, grouped, one_line, signed
+from magmem.accounting.report import columns_text, grouped, signed
 from magmem.listing import count
+from magmem.printable import one_line
 
 __all__ = ["SECTIONS", "diff_text"]
 

@@ -15,10 +15,11 @@ import pandas as pd
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.clones import see_through
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, grouped, plain_records
 from magmem.accounting.sharing import cover, union
 from magmem.kernel.runs import Ints
 from magmem.listing import Listing
+from magmem.printable import one_line
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.source import Source, snapshot_of
 

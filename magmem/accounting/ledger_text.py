@@ -11,8 +11,9 @@ import pandas as pd
 
 from magmem.accounting.amounts import Amounts, whole_bytes
 from magmem.accounting.attribution import STAGES
-from magmem.accounting.report import columns_text, grouped, one_line, signed
+from magmem.accounting.report import columns_text, grouped, signed
 from magmem.accounting.statement import STEPS, Statement
+from magmem.printable import one_line
 
 __all__ = ["complete_text", "partial_text", "statement_text"]
 

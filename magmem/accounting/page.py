@@ -13,7 +13,7 @@ import pandas as pd
 from magmem.accounting.account import exact_column
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.report import Report, columns_text, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, plain_records
 from magmem.accounting.sight import (
     Sight,
     chain_of,
@@ -25,6 +25,7 @@ from magmem.accounting.sight import (
 )
 from magmem.errors import NoSuchObject
 from magmem.listing import count, wrapped
+from magmem.printable import one_line
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.source import Source, snapshot_of
 

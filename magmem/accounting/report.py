@@ -19,7 +19,6 @@ __all__ = [
     "Report",
     "columns_text",
     "grouped",
-    "one_line",
     "plain_number",
     "plain_records",
     "signed",
@@ -87,13 +86,6 @@ def grouped(size: int) -> str:
 def signed(size: int) -> str:
     """The same with its sign, 0 without."""
     return f"{size:+,}" if size else "0"
-
-
-def one_line(name: str) -> str:
-    """A name from a capture with everything unprintable escaped, so that it cannot break lines."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
-    )
 
 
 def plain_number(size: Fraction) -> int | str:

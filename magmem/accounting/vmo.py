@@ -16,10 +16,11 @@ from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.attribution import Attribution, attribution_of
 from magmem.accounting.clones import see_through
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
-from magmem.accounting.report import Report, columns_text, grouped, one_line, plain_records
+from magmem.accounting.report import Report, columns_text, grouped, plain_records
 from magmem.accounting.sharing import disjoint, share
 from magmem.accounting.sight import find_vmo, vmo_label
 from magmem.listing import count, wrapped
+from magmem.printable import one_line
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of

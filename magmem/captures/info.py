@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from magmem.listing import Listing, wrapped
+from magmem.printable import one_line
 from magmem.snapshot import FACETS, Snapshot
 
 __all__ = ["info"]
@@ -156,7 +157,7 @@ def _reported(snap: Snapshot) -> list[str]:
 def _lines(
     snap: Snapshot, title: str, facets: Sequence[dict[str, Any]], tables: dict[str, int]
 ) -> Iterator[str]:
-    yield _printable(title)
+    yield one_line(title)
     yield ""
     yield from _table(
         ("FACET", "KNOWN", "ROWS", "FROM", "MISSING"),
@@ -207,7 +208,7 @@ def _span(row: Any) -> str:
 def _table(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    cells = [header, *(tuple(map(_printable, row)) for row in rows)]
+    cells = [header, *(tuple(map(one_line, row)) for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
     for row in cells:
         padded = [
@@ -215,11 +216,6 @@ def _table(
             for name, cell, width in zip(header, row, widths, strict=True)
         ]
         yield "  ".join([*padded[:-1], row[-1]])
-
-
-def _printable(text: str) -> str:
-    """The text on one line: a name may hold line ends or worse."""
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,7 +6,11 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and exit with its status."""
-    from magmem.cli.main import run
+    """Run the command line and exit with its status; 130 whenever it is interrupted."""
+    try:
+        from magmem.cli.main import run  # most of the start is here, and may be interrupted too
 
-    raise SystemExit(run())
+        status = run()
+    except KeyboardInterrupt:
+        status = 130
+    raise SystemExit(status)

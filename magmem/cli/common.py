@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from magmem.printable import one_line, printable
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from magmem.listing import Listing
     from magmem.snapshot import Snapshot
 
@@ -15,8 +19,11 @@ __all__ = [
     "capture_parameter",
     "complete_capture",
     "emit",
+    "escaped",
+    "on_terminal",
     "output_parameters",
     "read",
+    "say",
     "write",
 ]
 
@@ -53,7 +60,7 @@ def emit(listing: Listing, output: str | None = None) -> int:
         text = listing.text
     write(text)
     for warning in listing.warnings:
-        click.echo(warning, err=True)
+        say(warning)
     return listing.exit_status
 
 
@@ -80,24 +87,57 @@ def read(*captures: str) -> Snapshot:
 
     snap = read_capture(*captures, progress=progress_line())
     for message in snap.notes["message"][snap.notes["place"].isin(LIMITS)]:
-        click.echo(f"live: {message}", err=True)
+        say(f"live: {message}")
     return snap
 
 
-def write(text: str) -> None:
-    """Print text to standard output as UTF-8 with its own line ends, whatever the locale says.
+def write(content: str | bytes) -> None:
+    """Print to standard output: text as UTF-8 with its own line ends, whatever the locale says.
 
-    A name that is not Unicode (a lone surrogate) prints as ``?``.
+    On a terminal what it would obey is escaped; a pipe or file gets the exact bytes. A name that is
+    not Unicode (a lone surrogate) prints as ``?``. Bytes are written as they are.
     """
     if sys.stdout is None:  # started with standard output closed
         return
+    if isinstance(content, str) and sys.stdout.isatty():
+        content = printable(content)
     stream = getattr(sys.stdout, "buffer", None)
     if stream is None:
-        sys.stdout.write(text)
+        sys.stdout.write(content if isinstance(content, str) else content.decode("utf-8"))
     else:
         sys.stdout.flush()
-        stream.write(text.encode("utf-8", "replace"))
+        stream.write(content.encode("utf-8", "replace") if isinstance(content, str) else content)
     sys.stdout.flush()
+
+
+def say(message: str) -> None:
+    """Print one line to standard error; no name in it can break the line."""
+    click.echo(one_line(message), err=True)
+
+
+def on_terminal(snap: Snapshot) -> Snapshot:
+    """The state as a listing on a terminal shows it: every name on its own line, as ``ls`` does.
+
+    Where no name needs it, and where standard output is no terminal, it is `snap` itself.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        return snap
+    return escaped(snap)
+
+
+def escaped(snap: Snapshot) -> Snapshot:
+    """The same state with everything unprintable in its texts escaped."""
+    from magmem.snapshot import TABLES
+
+    changed: dict[str, pd.DataFrame] = {}
+    for table, frame in snap.tables().items():
+        for column, spec in TABLES[table].columns.items():
+            if spec.sort != "text" or "".join(frame[column].dropna().tolist()).isprintable():
+                continue
+            frame = changed.setdefault(table, frame.copy())  # noqa: PLW2901 (the copy from now on)
+            frame[column] = frame[column].map(one_line, na_action="ignore").astype(spec.dtype)
+    named = snap if snap.name.isprintable() else snap.renamed(one_line(snap.name))
+    return named.with_tables(changed) if changed else named
 
 
 def complete_capture(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from magmem.cli.common import write
+from magmem.cli.common import say, write
 from magmem.cli.progress import progress_line
 from magmem.cli.tool import Tool, shell_command
 
@@ -79,10 +79,10 @@ def capture(
         snap = redacted(snap, keep)
     snap.save(path)
     for kind, message in zip(notes["kind"], notes["message"], strict=True):
-        click.echo(f"{kind}: {message}", err=True)
+        say(f"{kind}: {message}")
     many = len(snap.processes)
     held = f"{many:,} process{'' if many == 1 else 'es'}, {len(snap.mappings):,} mappings"
-    click.echo(f"{path}: {held}", err=True)
+    say(f"{path}: {held}")
     return 0
 
 
@@ -113,7 +113,8 @@ def top(machine: str, times: int | None, delay: float, lines: int | None) -> int
         lines = max(1, rows - OTHER_LINES)
     try:
         for listing in looks(times, delay, lines):
-            write(HOME_AND_ERASE * on_screen + listing.text)
+            write((HOME_AND_ERASE * on_screen).encode())
+            write(listing.text)
     except KeyboardInterrupt:
         write("\n" * on_screen)  # the terminal has shown ^C where the next prompt would stand
     return 0

@@ -5,6 +5,7 @@ A subcommand's module is imported only when it is asked for, so that a quick com
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -12,7 +13,9 @@ from importlib import import_module
 import click
 
 from magmem import __version__
+from magmem.cli.common import say
 from magmem.errors import MagmemError
+from magmem.printable import printable
 
 __all__ = ["COMMANDS", "cli", "run"]
 
@@ -81,12 +84,14 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(printable(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.Abort:
         return 130
     except MagmemError as error:
-        click.echo(f"magmem: {error}", err=True)
+        say(f"magmem: {error}")
         return 1
     except BrokenPipeError:
         # The reader of our output has gone (`magmem ps … | head`): nothing is wrong, and what is
@@ -94,6 +99,7 @@ def run(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        click.echo(f"magmem: {error.filename or 'output'}: {error.strerror}", err=True)
+        name = os.fsdecode(error.filename) if error.filename else "output"
+        say(f"magmem: {name}: {error.strerror or error}")
         return 1
     return status if isinstance(status, int) else 0

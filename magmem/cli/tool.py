@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from magmem.cli.common import capture_parameter, emit, output_parameters, read, write
+from magmem.cli.common import (
+    capture_parameter,
+    emit,
+    on_terminal,
+    output_parameters,
+    read,
+    say,
+    write,
+)
 from magmem.errors import KernelError, NotFound, WrongType
 
 if TYPE_CHECKING:
@@ -192,7 +200,7 @@ def shell_command(tool: Tool) -> click.Command:
 
 def complain(tool: Tool, error: KernelError) -> None:
     """Say what failed as the tool itself does, on standard error."""
-    click.echo(f"ERROR: {error}", err=True)
+    say(f"ERROR: {error}")
     if tool.usage and isinstance(error, (NotFound, WrongType)):
         click.echo(f"Usage: {tool.usage}", err=True)
 
@@ -219,7 +227,11 @@ def _print(tool: Tool, arguments: dict[str, Any]) -> int:
         write(tool.program(captures, arguments))
         return 0
     try:
-        listing = tool.listing(read(*captures), arguments)
+        snap = read(*captures)
+        shown = snap if output == "json" else on_terminal(snap)
+        listing = tool.listing(shown, arguments)
+        if listing.is_json and shown is not snap:  # JSON escapes names itself
+            listing = tool.listing(snap, arguments)
     except KernelError as error:
         complain(tool, error)
         return 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from magmem.cli.common import capture_parameter, read, write
+from magmem.cli.common import capture_parameter, read, say, write
 
 if TYPE_CHECKING:
     from magmem.treemap import Treemap
@@ -25,10 +25,18 @@ Examples:
   magmem treemap CAPTURE -o mem.png           a picture for paper"""
 )
 @click.option(
-    "-o", "--output", default="-", metavar="FILE", help="Where to write; - is standard output."
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Where to write; - is standard output. Without one of the options below the ending of the "
+    "name says the form: .html, .png, .svg, .pdf, .txt.",
 )
-@click.option("--png", "form", flag_value="png", help="A PNG picture (also if FILE ends in .png).")
-@click.option("--text", "form", flag_value="text", help="The biggest nodes as an indented tree.")
+@click.option("--html", "form", flag_value="html", help="A page to look into (the default).")
+@click.option("--png", "form", flag_value="png", help="A PNG picture.")
+@click.option("--svg", "form", flag_value="svg", help="An SVG picture.")
+@click.option("--pdf", "form", flag_value="pdf", help="A PDF picture.")
+@click.option("--text", "form", flag_value="txt", help="The biggest nodes as an indented tree.")
 @click.option(
     "--by",
     type=click.Choice(["process", "vmo"]),
@@ -51,41 +59,47 @@ def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, ru
     if not capture and sys.stdin.isatty():
         raise click.UsageError("Missing argument 'CAPTURE...' (a file, a dataset name or -).")
     from magmem.treemap.charges import RULES
+    from magmem.treemap.treemap import form_of
     from magmem.treemap.treemap import treemap as make
 
+    form = form or _form(output, form_of)
+    if output == "-" and form != "txt" and sys.stdout is not None and sys.stdout.isatty():
+        raise click.UsageError(
+            f"{form.upper()} is not for a terminal: write it to a file with -o FILE, or ask for "
+            "--text."
+        )
     if rule not in RULES:
         raise click.BadParameter(
             f"expected one of {', '.join(RULES)}, found {rule!r}.", param_hint="--rule"
         )
     made = make(read(*(capture or ("-",))), by=by, rule=rule)
-    if form is None:
-        form = "png" if output.lower().endswith(".png") else "html"
     _put(made, output, form)
     where = "the treemap" if output == "-" else output
     tiles = "1 tile" if made.tiles == 1 else f"{made.tiles:,} tiles"
-    click.echo(f"{where}: {made.total_text} in {tiles}", err=True)
+    say(f"{where}: {made.total_text} in {tiles}")
     for remark in made.remarks:
-        click.echo(f"treemap: {remark}", err=True)
+        say(f"treemap: {remark}")
     return 0
+
+
+def _form(output: str, form_of: Callable[[str], str]) -> str:
+    if output == "-":
+        return "html"
+    try:
+        return form_of(output)
+    except ValueError as error:
+        says = f"{error}, or one of --html, --png, --svg, --pdf, --text"
+        raise click.BadParameter(says, param_hint="-o") from None
 
 
 def _put(made: Treemap, output: str, form: str) -> None:
     """Write one form of the treemap to a file, whole or not at all, or to standard output."""
     from magmem.files import write_atomically
 
-    if form == "png":
-        picture = made.png()
-        if output == "-":
-            sys.stdout.buffer.write(picture)
-            sys.stdout.flush()
-        else:
-            write_atomically(output, picture)
-        return
-    text = made.html() if form == "html" else str(made)
-    if output == "-":
-        write(text)
+    if output != "-":
+        write_atomically(output, made.written(form))
     else:
-        write_atomically(Path(output), text)
+        write(str(made) if form == "txt" else made.written(form))
 
 
 treemap.params.append(capture_parameter(required=False))

@@ -20,6 +20,7 @@ import msgspec
 from magmem.errors import CaptureError, MagmemError
 from magmem.exercises.exercise import check
 from magmem.exercises.registry import make
+from magmem.printable import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,12 +185,14 @@ def _text(table: pd.DataFrame) -> str:
     """A line per notebook: who, how many of each mark, and what could not be read."""
     lines = []
     for file, part in table.groupby("file", sort=False):
-        who = ", ".join(dict.fromkeys(name for name in part["student"] if name)) or "-"
+        # What students wrote and named must not be able to forge a line.
+        who = ", ".join(dict.fromkeys(one_line(name) for name in part["student"] if name)) or "-"
         counts = part["mark"].value_counts()
         marks = ", ".join(f"{counts[mark]} {mark}" for mark in MARKS if mark in counts)
-        lines.append(f"{who}: {marks} ({file})")
+        lines.append(f"{who}: {marks} ({one_line(file)})")
         wrong = part[part["mark"].isin(["wrong", "unreadable", "by hand"])]
         lines += [
-            f"  {row.exercise or row.file}: {row.mark}: {row.says}" for row in wrong.itertuples()
+            f"  {one_line(row.exercise or row.file)}: {row.mark}: {one_line(row.says)}"
+            for row in wrong.itertuples()
         ]
     return "\n".join(lines) + "\n"

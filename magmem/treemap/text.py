@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 
+from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem.treemap.tree import Node, Tree
 
@@ -22,7 +23,7 @@ def task_label(node: Node) -> str:
     What cannot be printed stands as its code, so that a label never breaks its line.
     """
     mark = MARKS.get(node.kind)
-    label = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in node.label)
+    label = one_line(node.label)
     return f"{mark}{node.koid} {label}" if mark else label
 
 

@@ -7,7 +7,6 @@ text form, `figure` a matplotlib still, `html` one self-contained page.
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from magmem.files import write_atomically
+from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
 from magmem.snapshot.source import Source, snapshot_of
@@ -28,11 +28,22 @@ from magmem.treemap.text import outline
 from magmem.treemap.tree import KINDS, Tree
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from magmem.still import Still
 
-__all__ = ["Treemap", "treemap"]
+__all__ = ["FORMS", "Treemap", "form_of", "treemap"]
 
 BY = {"process": "process", "vmo": "VMO"}
+
+FORMS = {
+    "": "html",
+    ".html": "html",
+    ".htm": "html",
+    ".txt": "txt",
+    ".png": "png",
+    ".svg": "svg",
+    ".pdf": "pdf",
+}
+"""The form in which a treemap is written to a file, by the ending of its name."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,19 +137,33 @@ class Treemap:
         return payload(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the page, or a PNG picture if the name ends in ``.png``, whole or not at all.
+        """Write it whole or not at all, in the form that the name's ending asks for.
+
+        ``.html``: the page, also for a name without an ending; ``.png``, ``.svg``, ``.pdf``: the
+        still form; ``.txt``: the text.
 
         Raises
         ------
+        ValueError
+            The name has another ending.
         OSError
-            The file cannot be written; what stood there before is untouched.
+            The file cannot be written; what was there before is untouched.
         """
-        png = str(path).lower().endswith(".png")
-        write_atomically(path, self.png() if png else self.html())
+        write_atomically(path, self.written(form_of(path)))
+
+    def written(self, form: str) -> bytes:
+        """The contents of a file of one form: html, txt, png, svg or pdf.
+
+        Text is UTF-8; of a name that is no Unicode, a lone surrogate becomes ``?``.
+        """
+        if form in ("html", "txt"):
+            text = self.html() if form == "html" else str(self)
+            return text.encode("utf-8", "replace")
+        return self.figure().picture(form)
 
     def figure(
         self, at: str | int | None = None, width_cm: float = 12.0, *, dark: bool = False
-    ) -> Figure:
+    ) -> Still:
         """The still form: a matplotlib figure.
 
         Parameters
@@ -161,13 +186,26 @@ class Treemap:
 
     def png(self, at: str | int | None = None, width_cm: float = 12.0) -> bytes:
         """The figure as a PNG picture of 150 dots per inch."""
-        file = io.BytesIO()
-        self.figure(at, width_cm).savefig(file, format="png", dpi=150, metadata={"Software": None})
-        return file.getvalue()
+        return self.figure(at, width_cm).picture()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         picture = base64.b64encode(self.png()).decode("ascii")
         return {"text/plain": repr(self), "image/png": picture}
+
+
+def form_of(path: str | PathLike[str]) -> str:
+    """The form that a file's name asks for by its ending; ``html`` where it has none.
+
+    Raises
+    ------
+    ValueError
+        No treemap is written in the form of that ending.
+    """
+    ending = PurePath(path).suffix.lower()
+    if ending not in FORMS:
+        expected = "a name that ends in .html, .png, .svg, .pdf or .txt"
+        raise ValueError(f"expected {expected}, found {str(path)!r}")
+    return FORMS[ending]
 
 
 def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Treemap:
@@ -208,7 +246,7 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
     return Treemap(
         tree=built.tree,
         name=_name(state),
-        title=f"{_name(state)}: {there} by {BY[by]}, rule {rule}",
+        title=f"{one_line(_name(state))}: {there} by {BY[by]}, rule {rule}",
         total_text=there,
         by=by,
         rule=rule,

@@ -228,7 +228,7 @@ def test_text_adds_up_both_ways() -> None:
 def test_names_cannot_break_the_text() -> None:
     """A name with a line end or a control character is escaped."""
     snap = machine({"v": Vmo(1)}, {"evil\nname\t\x1b[31m": ["v"]})
-    assert "evil\\nname\\t\\x1b[31m" in ledger(snap).text
+    assert "evil\\nname\\t\\u001b[31m" in ledger(snap).text
 
 
 def test_empty_snapshot_has_an_empty_ledger() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +75,52 @@ def test_mistakes_are_told_in_one_line(
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("mem.svg", b"<?xml"),
+        ("mem.pdf", b"%PDF"),
+        ("mem.PNG", b"\x89PNG"),
+        ("mem.htm", b"<!doctype html>"),
+        ("mem", b"<!doctype html>"),
+        ("mem.txt", b"system-2: "),
+    ],
+)
+def test_the_ending_of_the_name_is_the_form(name: str, begins: bytes, tmp_path: Path) -> None:
+    """Each ending writes its own form, the same bytes every time."""
+    twice = []
+    for _ in range(2):
+        assert run(["treemap", str(SYSTEM), "-o", str(tmp_path / name)]) == 0
+        twice.append((tmp_path / name).read_bytes())
+    assert twice[0].startswith(begins)
+    assert twice[0] == twice[1]
+
+
+def test_a_form_that_cannot_be_written_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`-o mem.docx` is no HTML page under another name; nothing is written."""
+    assert run(["treemap", str(SYSTEM), "-o", str(tmp_path / "mem.docx")]) == 2
+    told = capsys.readouterr().err
+    assert "expected a name that ends in .html, .png, .svg, .pdf or .txt" in told
+    assert list(tmp_path.iterdir()) == []
+    assert run(["treemap", str(SYSTEM), "--png", "-o", str(tmp_path / "mem.docx")]) == 0
+
+
+def test_a_page_is_not_poured_into_a_terminal() -> None:
+    """On a terminal the command asks for -o FILE; --text prints there."""
+    code = "from magmem.cli import main; main()"
+    for arguments, status in ((["treemap"], 2), (["treemap", "--text"], 0)):
+        ours, theirs = pty.openpty()
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments, str(SYSTEM)],
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+        os.close(theirs)
+        os.close(ours)
+        assert done.returncode == status, done.stderr
+        assert (b"-o FILE" in done.stderr) == (status == 2)

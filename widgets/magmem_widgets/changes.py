@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from magmem.accounting.report import one_line
+from magmem.printable import one_line
 
 __all__ = ["KINDS", "ORDERS", "Change", "Changes", "Sum"]
 
@@ -177,7 +177,7 @@ class Changes:
 
 
 def _title(name: str, koid: int | None) -> str:
-    shown = (name if name.isprintable() else one_line(name)) or "-"
+    shown = one_line(name) or "-"
     return shown if koid is None else f"{shown} ({koid})"
 
 

@@ -14,7 +14,7 @@ import traitlets
 from ipywidgets import HBox, ToggleButtons, Widget
 
 from magmem.accounting.diff import Diff, diff
-from magmem.accounting.report import one_line
+from magmem.printable import one_line
 from magmem.snapshot.source import Source
 from magmem_widgets.changes import KINDS, ORDERS, Change, Changes, Sum
 from magmem_widgets.diff_table import Table, draw_head, draw_table, tip

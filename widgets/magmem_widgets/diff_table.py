@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from magmem.accounting.report import one_line
+from magmem.printable import one_line
 from magmem_widgets.changes import KINDS, Change, Changes, Sum
 from magmem_widgets.diff_words import SIGNS, amount, exact_bytes, size
 from magmem_widgets.scene import Scene

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import traitlets
 from ipywidgets import HBox, IntSlider, Play, Widget
 
-from magmem.accounting.report import one_line
 from magmem.listing import count
+from magmem.printable import one_line
 from magmem.sim import Machine
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES

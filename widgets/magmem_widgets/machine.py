@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import traitlets
 
+from magmem.csv_cells import csv_text
 from magmem.errors import MagmemError
 from magmem.files import write_atomically
 from magmem.kernel.runs import Ints
@@ -181,8 +182,7 @@ class MachineExplorer(Explorer):
 
     def csv(self) -> str:
         """What is shown as CSV: sizes in bytes, exact ones as fractions, unknown ones empty."""
-        text: str = self.table().to_csv(index=False, lineterminator="\n")
-        return text
+        return csv_text(self.table())
 
     def save_csv(self, path: str | PathLike[str]) -> None:
         """Write `csv` to a file, whole or not at all.

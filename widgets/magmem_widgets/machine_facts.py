@@ -9,13 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from magmem.accounting.report import one_line
 from magmem.kernel.address_space import resident_bytes
 from magmem.kernel.mappings import view_of
 from magmem.kernel.runs import Ints
 from magmem.kernel.tasks import runs
 from magmem.kernel.vmos import vmo_facts
 from magmem.listing import count
+from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.tools.vmo_rows import rights_words

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from magmem.accounting.report import one_line
 from magmem.kernel.runs import Ints
 from magmem.listing import count
+from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem_widgets.machine_block import KINDS, NOTE, VMO
 from magmem_widgets.machine_rows import MachineRows
