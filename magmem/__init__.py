@@ -25,7 +25,7 @@ _EXPORTS = {
     "BootPlan": "magmem.sim",
     # captures
     "read_capture": "magmem.captures",
-    "info": "magmem.captures.info",
+    "info": "magmem.tools.info",
     # this Linux machine
     "capture_linux": "magmem.linux.capture",
     "linux_ledger": "magmem.accounting.linux_ledger",

@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from magmem.captures.facts.assemble import assemble, notes_frame
-from magmem.captures.facts.loose import Origin, bundle_of
-from magmem.captures.facts.settle import Notes
+from magmem.captures.reconcile.assemble import assemble, notes_frame
+from magmem.captures.reconcile.loose import Origin, bundle_of
+from magmem.captures.reconcile.settle import Notes
 from magmem.errors import CaptureError, SnapshotError
 from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TABLES

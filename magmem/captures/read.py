@@ -90,11 +90,11 @@ def _read(source: Source) -> Snapshot:
 
         return parse_machine(source.data, source.name)
     if kind == "memgraph":
-        from magmem.captures.memgraph import parse_memgraph
+        from magmem.captures.formats.memgraph import parse_memgraph
 
         return parse_memgraph(source.data, source.name)
     if kind == "ffx":
-        from magmem.captures.ffx import parse_ffx
+        from magmem.captures.formats.ffx import parse_ffx
 
         return parse_ffx(source.data, source.name)
     from magmem.captures.transcript import read_transcript

@@ -9,28 +9,24 @@ Cost: linear in the text, whatever it holds.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 
-from magmem.captures.facts.assemble import assemble, notes_frame
-from magmem.captures.facts.loose import Bundle, concat
-from magmem.captures.facts.tasks import named_processes
-from magmem.captures.transcripts import READERS, Reader, Session
-from magmem.captures.transcripts.commands import command_of
-from magmem.captures.transcripts.lines import (
-    is_elision,
-    is_silent,
-    split_lines,
-    unprefixed,
-    without_noise,
-)
+from magmem.captures.formats import FORMATS
+from magmem.captures.reading.lines import split_lines
+from magmem.captures.reading.loop import Noise, read_lines
+from magmem.captures.reading.session import Session
+from magmem.captures.reconcile.assemble import assemble, notes_frame
+from magmem.captures.reconcile.loose import Bundle, concat
+from magmem.captures.reconcile.tasks import named_processes
 from magmem.errors import CaptureError, SnapshotError
 from magmem.snapshot import Snapshot
 from magmem.snapshot.schema import TABLES
 
-__all__ = ["read_transcript"]
+__all__ = ["read_batches", "read_transcript"]
 
 _STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
 
@@ -50,102 +46,39 @@ def read_transcript(text: str, source: str) -> Snapshot:
     CaptureError
         No dump is found, or a line of one cannot be read, or the dumps cannot be of one machine.
     """
+    return read_batches([split_lines(text)], source)
+
+
+def read_batches(batches: Iterable[Sequence[str]], source: str) -> Snapshot:
+    """The same from a text that comes some lines at a time, none of which is kept."""
     session = Session(source)
-    readers = [kind(session) for kind in READERS]
-    noise = _read_lines(split_lines(text), session, readers)
-    for reader in readers:
-        reader.close()
+    noise = read_lines(batches, session, FORMATS)
     if not session.origins:
-        kinds = ", ".join(kind.names for kind in READERS)
-        found = next((line for line in text[:2000].split("\n") if line.strip()), "nothing")
-        raise CaptureError(source, "", f"the output of one of {kinds}", found)
-    session.finish_repairs()
-    if noise:
-        lines = "1 line is" if len(noise) == 1 else f"{len(noise)} lines are"
-        session.note("skipped", noise[0], f"{lines} part of no dump")
-    return _snapshot(session, [reader.bundle() for reader in readers])
+        raise _nothing(source, noise)
+    session.finish()
+    if noise.count:
+        lines = "1 line is" if noise.count == 1 else f"{noise.count} lines are"
+        session.note("skipped", noise.first, f"{lines} part of no dump")
+    bundles = [session.tables.bundle(), *(one.bundle() for one in session.readers.values())]
+    _not_empty(session)
+    return _snapshot(session, bundles)
 
 
-def _read_lines(lines: list[str], session: Session, readers: list[Reader]) -> list[int]:
-    """Give each line to the dump it is of; returns the numbers of the rest.
-
-    Dumps may be open side by side, the last used first: a kernel log interrupts other output.
-    """
-    open_dumps: list[Reader] = []
-    noise: list[int] = []
-    for number, raw in enumerate(lines, 1):
-        line = unprefixed(raw) if raw[:1] in ("[", "]") else raw
-        taker = _taker(open_dumps, line, number)
-        if taker is not None:
-            if open_dumps[0] is not taker:
-                open_dumps.remove(taker)
-                open_dumps.insert(0, taker)
-            if taker.origin is None:
-                open_dumps.remove(taker)
-            continue
-        if is_silent(line):
-            continue
-        if is_elision(line):
-            if open_dumps:
-                open_dumps[0].elide(number)
-            continue
-        command = command_of(line)
-        if command is not None:
-            for reader in open_dumps:
-                reader.close()
-            open_dumps.clear()
-            session.command = command
-            continue
-        opener = _opener(readers, line, number)
-        if opener is None:
-            noise.append(number)
-        else:
-            if opener in open_dumps:
-                open_dumps.remove(opener)
-            open_dumps.insert(0, opener)
-    return noise
+def _nothing(source: str, noise: Noise) -> CaptureError:
+    """No dump was found: what the text looks like, else all that it might have been."""
+    if noise.best is not None:
+        one = noise.best
+        expected = f"a header of {one.name} (it looks like one, but {one.why})"
+        return CaptureError(source, f"line {one.line}", expected, one.text.strip())
+    kinds = ", ".join(one.name for one in FORMATS)
+    return CaptureError(source, "", f"the output of one of {kinds}", noise.text or "nothing")
 
 
-def _taker(open_dumps: list[Reader], line: str, number: int) -> Reader | None:
-    """The open dump that the line is of."""
-    for reader in open_dumps:
-        if _takes(reader, line, number):
-            return reader
-    return None
-
-
-def _takes(reader: Reader, line: str, number: int) -> bool:
-    """Whether the open dump reads the line, if need be without some ``] `` of the console in it."""
-    try:
-        return reader.take(line, number) or ("] " in line and _takes_cleaned(reader, line, number))
-    except CaptureError:
-        if not _takes_cleaned(reader, line, number):
-            raise
-        return True
-
-
-def _takes_cleaned(reader: Reader, line: str, number: int) -> bool:
-    for cleaner in without_noise(line):
-        try:
-            if reader.take(cleaner, number):
-                reader.session.repair(number, "console noise inside the line is taken out")
-                return True
-        except CaptureError:
-            continue
-    return False
-
-
-def _opener(readers: list[Reader], line: str, number: int) -> Reader | None:
-    """The reader for which the line begins a dump."""
-    for reader in readers:
-        try:
-            if reader.opens(line, number):
-                return reader
-        except CaptureError:
-            if reader.origin is None or not _takes_cleaned(reader, line, number):
-                raise
-            return reader
-    return None
+def _not_empty(session: Session) -> None:
+    if len(session.empty) == len(session.origins):
+        first = session.origins[0]
+        expected = f"what {first.dump} lists, below the line it begins with"
+        raise session.error(first.last_line, expected, "nothing that belongs to it")
 
 
 def _snapshot(session: Session, bundles: list[Bundle]) -> Snapshot:

@@ -15,7 +15,7 @@ from support.damage import NASTY_TEXT, damaged_bytes, damaged_tree, reads_or_ref
 from support.shared import goldens
 
 from magmem.captures import dump_machine, load_machine, parse_machine
-from magmem.captures.memgraph import parse_memgraph
+from magmem.captures.formats.memgraph import parse_memgraph
 from magmem.errors import CaptureError
 from magmem.snapshot import Snapshot
 

@@ -10,8 +10,8 @@ from support.sessions import dumps_of, session
 from support.shared import goldens
 
 from magmem.captures import load_machine
-from magmem.captures.facts.settle import LIMIT
 from magmem.captures.merge import merge
+from magmem.captures.reconcile.settle import LIMIT
 from magmem.captures.transcript import read_transcript
 from magmem.errors import CaptureError
 from magmem.snapshot import Snapshot

@@ -267,7 +267,7 @@ DIGEST = json.dumps(
 @given(data=damaged_bytes(DIGEST))
 def test_damaged_digests_are_read_or_refused(data: bytes) -> None:
     """Injured digests give a snapshot or one `CaptureError`."""
-    from magmem.captures.ffx import parse_ffx
+    from magmem.captures.formats.ffx import parse_ffx
 
     reads_or_refuses(lambda: parse_ffx(data, "digest.json"))
 

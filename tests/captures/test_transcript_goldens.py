@@ -15,7 +15,7 @@ import pytest
 from support.described import Described
 from support.shared import ROOT, goldens
 
-from magmem.captures.facts.rounding import printed_size
+from magmem.captures.reconcile.rounding import printed_size
 from magmem.captures.transcript import read_transcript
 from magmem.errors import CaptureError
 from magmem.sizes import format_size
