@@ -10,6 +10,7 @@ State is in traits, so that a notebook can set it; ``summary()`` says in words w
 """
 
 from magmem_widgets.aspace import AddressSpaceExplorer
+from magmem_widgets.challenges import Challenged, challenge
 from magmem_widgets.diff import DiffExplorer
 from magmem_widgets.explorer import Explorer, SceneView
 from magmem_widgets.hidden import HiddenVmoExplorer
@@ -24,6 +25,7 @@ from magmem_widgets.treemap import TreemapExplorer, TreemapView
 
 __all__ = [
     "AddressSpaceExplorer",
+    "Challenged",
     "DiffExplorer",
     "Explorer",
     "HiddenVmoExplorer",
@@ -36,5 +38,6 @@ __all__ = [
     "TimeMachine",
     "TreemapExplorer",
     "TreemapView",
+    "challenge",
     "load_ipython_extension",
 ]
