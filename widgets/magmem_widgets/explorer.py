@@ -35,6 +35,7 @@ class SceneView(anywidget.AnyWidget):
     scene = traitlets.Dict(Scene(760, 372, "nothing to be seen").data()).tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     is_error = traitlets.Bool(default_value=False).tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
 
 
 class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
@@ -48,6 +49,7 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
     title: ClassVar[str] = ""
 
     def __init__(self, **traits: Any) -> None:
+        self._in_words = False
         super().__init__(layout=Layout(width="100%"), **traits)
         self.add_class("mx-box")  # assets/keys.js: plain keys pressed inside are its own
         self.view = self.make_view()
@@ -94,6 +96,8 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
         with self.view.hold_sync():
             self.view.scene = scene.data()
             self.view.sentence = sentence
+            if self._in_words:
+                self.view.words = self.summary()
             self.view.is_error = False
 
     def figure(self, *, dark: bool = False) -> Still:
@@ -111,7 +115,11 @@ class Explorer(VBox):  # type: ignore[misc] # traitlets' base is untyped
 
     def _message(self, _view: object, content: dict[str, Any], _buffers: object) -> None:
         act = content.get("act")
-        if isinstance(act, str):
+        if act in ("show words", "hide words"):
+            # They cost as much as a scene, so they are made while they are on the page.
+            self._in_words = act == "show words"
+            self.refresh()
+        elif isinstance(act, str):
             self.act(act)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

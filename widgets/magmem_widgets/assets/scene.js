@@ -85,7 +85,14 @@ export class SceneView {
     this.sentence = document.createElement("p");
     this.sentence.className = "mx-sentence";
     this.sentence.setAttribute("role", "status");
-    this.root.append(this.svg, this.tip, this.sentence);
+    this.words = document.createElement("details");
+    this.words.className = "mx-words";
+    const head = document.createElement("summary");
+    head.textContent = "In words";
+    this.text = document.createElement("pre");
+    this.words.append(head, this.text);
+    this.words.addEventListener("toggle", () => this.onAct(this.words.open ? "show words" : "hide words"));
+    this.root.append(this.svg, this.tip, this.sentence, this.words);
     element.append(this.root);
     this.listen();
   }
@@ -113,6 +120,11 @@ export class SceneView {
   say(text, isError) {
     this.sentence.textContent = text;
     this.sentence.classList.toggle("mx-error", Boolean(isError));
+  }
+
+  /** The state and its numbers as text, for whoever does not see the picture; shown when opened. */
+  tell(text) {
+    this.text.textContent = text;
   }
 
   /** Take the view out of its element. */
@@ -235,12 +247,15 @@ function render({ model, el }) {
   const view = new SceneView(el, { onAct: (act) => model.send({ act }) });
   const show = () => view.show(model.get("scene"));
   const say = () => view.say(model.get("sentence"), model.get("is_error"));
+  const tell = () => view.tell(model.get("words"));
+  model.on("change:words", tell);
   model.on("change:scene", show);
   model.on("change:sentence", say);
   model.on("change:is_error", say);
   show();
   say();
   return () => {
+    model.off("change:words", tell);
     model.off("change:scene", show);
     model.off("change:sentence", say);
     model.off("change:is_error", say);
