@@ -11,16 +11,13 @@ from typing import Any
 from magmem.linux.jobs import JobTree, cgroup_jobs, parent_jobs
 from magmem.linux.kmem import arena_columns, kernel_memory
 from magmem.linux.notes import notes_of
-from magmem.linux.reading import Reading
+from magmem.linux.records import Reading
 from magmem.linux.space import Memory, memory_of
 from magmem.snapshot import Coverage, Snapshot
 
-__all__ = ["SOURCE", "THREAD_KOID", "assemble"]
+__all__ = ["THREAD_KOID", "assemble"]
 
 Columns = dict[str, Any]
-
-SOURCE = "live"
-"""What the snapshot calls its source, and itself."""
 
 THREAD_KOID = 100_000_000
 """A thread's koid is this plus its tid."""
@@ -48,18 +45,19 @@ def assemble(reading: Reading, jobs: str, began_ns: int) -> Snapshot:
     seconds, nanoseconds = divmod(began_ns, 10**9)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     iso = f"{moment}.{nanoseconds // 10**6:03d}Z"
-    tables["kmem"]["timestamp"] = [iso]
+    if tables["kmem"]:
+        tables["kmem"]["timestamp"] = [iso]
     tables["arenas"] = arena_columns(reading.machine)
-    tables["notes"] = notes_of(reading, memory, SOURCE)
+    tables["notes"] = notes_of(reading, memory, reading.source)
     tables["sources"] = {
-        "source": [SOURCE],
+        "source": [reading.source],
         "dump": ["linux proc"],
         "tables": [" ".join(sorted(tables))],
         "rounded": [False],
     }
     return Snapshot.of(
         tables,
-        name=SOURCE,
+        name=reading.source,
         root_job_koid=tree.jobs[0].koid,
         timestamp=(seconds, nanoseconds),
         timestamp_iso=iso,
@@ -133,6 +131,8 @@ def _coverage(reading: Reading, memory: Memory | None) -> dict[str, Coverage]:
         "arenas": "partial" if reading.machine.zones else "absent",
         "kmem": "complete" if reading.machine.slabs and memory else "partial",
     }
+    if not reading.machine.meminfo:
+        known["kmem"] = "absent"
     if memory is None:
         return known
     known |= {"threads": whole, "mappings": open_, "vmos": open_}

@@ -26,8 +26,6 @@ as anybody's, as in the kernel's own Pss. Command lines and environments are nev
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -53,7 +51,7 @@ def capture_linux(
     pids: Iterable[int] | None = None,
     progress: Progress | None = None,
     *,
-    proc: Path = Path("/proc"),
+    proc: Path | Proc = Path("/proc"),
 ) -> Snapshot:
     """Capture the Linux system that runs now; only reads, and names what it may not read.
 
@@ -70,8 +68,8 @@ def capture_linux(
         Only these processes. The snapshot then says that its processes are not complete.
     progress : callable, optional
         Called with how many processes are read and how many there are.
-    proc : Path
-        Where the proc file system is mounted.
+    proc : Path or Proc
+        Where the proc file system is mounted, or a copy of one that was saved.
 
     Returns
     -------
@@ -84,8 +82,6 @@ def capture_linux(
         There is no such proc file system here.
     AccessDenied
         ``detail="pages"`` without the right to see page frames.
-    CaptureError
-        A file of the whole machine says something unexpected.
     ValueError
         Another `detail` or choice of `jobs`.
     """
@@ -93,15 +89,12 @@ def capture_linux(
         if value not in choices.__args__:  # type: ignore[attr-defined]
             expected = ", ".join(map(repr, choices.__args__))  # type: ignore[attr-defined]
             raise ValueError(f"expected {name} to be one of {expected}, found {value!r}")
-    if not (proc / "meminfo").exists():
-        found = "one with processes alone (mounted with subset=pid?)"
-        if not (proc / "self").exists():
-            found = f"none ({sys.platform})"
-        raise NotSupported(f"expected a whole proc file system at {proc}, found {found}")
+    source = proc if isinstance(proc, Proc) else Proc(proc)
+    if not source.has_processes():
+        raise NotSupported(f"expected a proc file system at {source.place}, found none")
     began = time.time_ns()
-    page_bytes = os.sysconf("SC_PAGE_SIZE")
     reading = read_system(
-        Proc(proc), detail, None if pids is None else set(pids), page_bytes, progress
+        source, detail, None if pids is None else set(pids), source.page_bytes(), progress
     )
     if detail == "pages" and reading.no_frames:
         raise AccessDenied(f"asked for page frames, but {reading.no_frames}")

@@ -35,7 +35,7 @@ TYPES = {
 }
 """What a link names, and the kind of handle that comes nearest."""
 
-_FIELD = re.compile(rb"^(flags|mnt_id|ino):\s+(\d{1,19})$", re.MULTILINE)
+_FIELD = re.compile(rb"^(flags|mnt_id|ino|scm_fds|size):\s+(\d{1,19})$", re.MULTILINE)
 _ANONYMOUS = re.compile(r"(\w+):\[\d+\]$|(anon_inode:.*)", re.DOTALL)
 
 
@@ -51,6 +51,8 @@ class Descriptor:
         it was opened.
     name : path as the kernel tells it, for files.
     device, inode : identity of the file, as in `Mappings`, where the type is vmo.
+    in_flight : descriptors that lie in this socket, sent and not yet taken out.
+    buffer_bytes : of a DMA buffer: its size.
     """
 
     number: int
@@ -59,6 +61,8 @@ class Descriptor:
     name: str = ""
     device: str = ""
     inode: int = 0
+    in_flight: int = 0
+    buffer_bytes: int = 0
 
 
 Mounts = Mapping[int, tuple[str, str]]
@@ -83,8 +87,15 @@ def is_in_memory(name: str, device: str, mounts: Mounts) -> bool:
     return bool(IN_MEMORY.match(name)) or (device, "tmpfs") in mounts.values()
 
 
-def read_descriptors(folder: ProcFolder, mounts: Mounts, memory: MemoryFiles) -> list[Descriptor]:
+def read_descriptors(
+    folder: ProcFolder, mounts: Mounts, memory: MemoryFiles | None
+) -> list[Descriptor]:
     """Every file descriptor of a process, by number; those closed meanwhile are left out.
+
+    Parameters
+    ----------
+    memory : MemoryFiles or None
+        Asks files in memory; None for a tree that was saved, whose links lead nowhere.
 
     Raises
     ------
@@ -100,7 +111,9 @@ def read_descriptors(folder: ProcFolder, mounts: Mounts, memory: MemoryFiles) ->
     return found
 
 
-def _read_one(folder: ProcFolder, number: int, mounts: Mounts, memory: MemoryFiles) -> Descriptor:
+def _read_one(
+    folder: ProcFolder, number: int, mounts: Mounts, memory: MemoryFiles | None
+) -> Descriptor:
     name = f"fd/{number}"
     target = folder.link(name)
     mode = folder.mode_of_link(name)
@@ -109,15 +122,23 @@ def _read_one(folder: ProcFolder, number: int, mounts: Mounts, memory: MemoryFil
     rights |= WRITE if mode & stat.S_IWUSR else 0
     if anonymous := _ANONYMOUS.match(target):
         kind = shown(anonymous[1] or anonymous[2], 31)
-        return Descriptor(number, TYPES.get(kind, kind), rights)
-    told = dict(_FIELD.findall(folder.read(f"fdinfo/{number}")))
+        in_flight = 0
+        if kind == "socket":
+            told = dict(_FIELD.findall(folder.read_if_there(f"fdinfo/{number}") or b""))
+            in_flight = int(told.get(b"scm_fds", b"0"))
+        return Descriptor(number, TYPES.get(kind, kind), rights, in_flight=in_flight)
+    told = dict(_FIELD.findall(folder.read_if_there(f"fdinfo/{number}") or b""))
     device, system = mounts.get(int(told.get(b"mnt_id", b"-1")), ("", ""))
-    if system in MEMORY_SYSTEMS or (not device and IN_MEMORY.match(target)):
+    in_memory = system in MEMORY_SYSTEMS or (not device and IN_MEMORY.match(target))
+    if memory is not None and in_memory:
         identity = memory.see(f"{folder.place}/{name}")
         if identity:
             return Descriptor(number, "vmo", rights, shown(target), *identity)
         return Descriptor(number, "file", rights)
     inode = int(told.get(b"ino", b"0"))
+    if target.startswith("/dmabuf:"):
+        size = int(told.get(b"size", b"0"))
+        return Descriptor(number, "dmabuf", rights, shown(target), "", inode, 0, size)
     flags = told.get(b"flags", b"0")
     is_folder = flags.strip(b"01234567") == b"" and int(flags, 8) & os.O_DIRECTORY
     if is_folder or not device or not inode or inode >= 1 << 64 or system in NO_FILES:

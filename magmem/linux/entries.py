@@ -1,8 +1,9 @@
 """The page-table entries of all processes, kept as small as they can be.
 
-A page that no other entry holds needs no frame number, nor does a page of a file: they are kept as
-runs of pages of each mapping. What is left are pages shared since a fork. Counted in pages of the
-machine; mappings are numbered through all processes.
+A page that no other entry holds needs no frame number, nor does a page of a file (only which files
+are one is told by frames: `magmem.linux.same_files`): they are kept as runs of pages of each
+mapping. What is left are pages shared since a fork. Counted in pages of the machine; mappings are
+numbered through all processes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from magmem.linux.forks import Shared
 from magmem.linux.pagemap import FrameCounts, Installed
 from magmem.linux.runs import Runs, joined, runs_of
+from magmem.linux.same_files import SameFiles, SeenFiles
 
 __all__ = ["Entries"]
 
@@ -33,6 +35,10 @@ class Entries:
         `settle` was called also entries of the zero page.
     merged : int
         Shared frames that the kernel merged because they were equal (KSM); after `settle`.
+    files : SeenFiles
+        Frames of files, by which `same_files` is told.
+    same_files : SameFiles
+        Which mapped files are one; after `settle`.
     """
 
     def __init__(self) -> None:
@@ -43,6 +49,8 @@ class Entries:
         self._process_of: dict[tuple[int, int], int] = {}
         self.shared = Shared(nothing, nothing, nothing)
         self.merged = 0
+        self.files = SeenFiles()
+        self.same_files = SameFiles()
 
     def add(self, installed: Installed, process: int, first_page: int) -> int | None:
         """Take the entries of a process.
@@ -96,6 +104,7 @@ class Entries:
         zero_frames : int64 array
             Frames of the zero page as far as known otherwise.
         """
+        self.same_files = self.files.settle(counts)
         parts, self._shared = self._shared, []
         if not parts:
             return

@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from magmem.errors import CaptureError
 from magmem.linux.procfs import shown
 
-__all__ = ["Slabs", "Zone", "parse_meminfo", "parse_slabinfo", "parse_zoneinfo"]
+__all__ = [
+    "Segment",
+    "Slab",
+    "Slabs",
+    "Zone",
+    "parse_counters",
+    "parse_meminfo",
+    "parse_slabinfo",
+    "parse_sysvipc",
+    "parse_zoneinfo",
+]
 
-_KB = re.compile(rb"([^\s:]+): +(\d{1,15})(?: kB)?")
+_KB = re.compile(rb"\s*([^\s:]+)\s*:\s*(\d{1,15})(?:\s*([kK]i?[bB]?))?\s*")
 _ZONE = re.compile(rb"Node +(\d{1,9}), +zone +(\S+)")
 _COUNT = re.compile(rb" +(?:pages )?(\w+):? +(\d{1,15})")
 _SLAB = re.compile(rb".+? +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,9}) +(\d{1,9}) : .*")
@@ -24,8 +34,13 @@ _SLABS = re.compile(rb": slabdata +\d+ +(\d{1,15})")
 LRU = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
 
 
-def parse_meminfo(data: bytes, source: str) -> Mapping[str, int]:
-    """Read ``/proc/meminfo``.
+def parse_meminfo(data: bytes, source: str, odd: list[str] | None = None) -> Mapping[str, int]:
+    """Read ``/proc/meminfo``; what vendors add in forms of their own is passed over.
+
+    Parameters
+    ----------
+    odd : list of str, optional
+        Gets one sentence for all lines that are no NAME: NUMBER; without it the first is refused.
 
     Returns
     -------
@@ -35,19 +50,93 @@ def parse_meminfo(data: bytes, source: str) -> Mapping[str, int]:
     Raises
     ------
     CaptureError
-        A line that is no NAME: NUMBER, or no MemTotal and MemFree.
+        No MemTotal and MemFree; a line that is no NAME: NUMBER, where `odd` is not given.
     """
     fields: dict[str, int] = {}
+    strange: list[CaptureError] = []
     for number, line in enumerate(data.splitlines(), 1):
         match = _KB.fullmatch(line)
-        if not match:
-            raise CaptureError(source, f"line {number}", "NAME: NUMBER kB", shown(line, 80))
-        unit = 1024 if line.endswith(b"kB") else 1
-        fields[shown(match[1])] = int(match[2]) * unit
+        if match:
+            fields.setdefault(shown(match[1]), int(match[2]) * (1024 if match[3] else 1))
+        elif line.strip():
+            place = f"line {number}"
+            strange.append(CaptureError(source, place, "NAME: NUMBER kB", shown(line, 80)))
+    _pass_over(strange, odd)
     for name in ("MemTotal", "MemFree"):
         if name not in fields:
             raise CaptureError(source, "", f"a line {name}:", f"{len(fields)} other fields")
     return fields
+
+
+def _pass_over(strange: list[CaptureError], odd: list[str] | None) -> None:
+    if strange and odd is None:
+        raise strange[0]
+    if strange and odd is not None:
+        more = f", and {len(strange) - 1} lines more" if len(strange) > 1 else ""
+        odd.append(f"{strange[0]}{more}: passed over")
+
+
+def parse_counters(data: bytes) -> Mapping[str, int]:
+    """Read ``/proc/vmstat``, ``memory.stat`` and the like: NAME NUMBER a line.
+
+    Other lines are passed over. Units are the file's.
+    """
+    return {shown(name): int(number) for name, number in _COUNTER.findall(data)}
+
+
+_COUNTER = re.compile(rb"^(\w+) (\d{1,19})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment of System V shared memory.
+
+    Attributes
+    ----------
+    shmid : what `ipcs -m` calls it; its inode number.
+    size_bytes : as it was asked for.
+    creator_pid, last_pid : who made it, and who attached or detached last.
+    attached : how many mappings there are.
+    resident_bytes, swapped_bytes : None before Linux 2.6.37.
+    """
+
+    shmid: int
+    size_bytes: int
+    creator_pid: int
+    last_pid: int
+    attached: int
+    resident_bytes: int | None
+    swapped_bytes: int | None
+
+
+def parse_sysvipc(data: bytes, source: str) -> tuple[Segment, ...]:
+    """Read ``/proc/sysvipc/shm``; columns are found by the head line.
+
+    Raises
+    ------
+    CaptureError
+        A row without its numbers.
+    """
+    head, *rows = data.splitlines() or [b""]
+    place = {name: at for at, name in enumerate(head.split())}
+    found = []
+    for number, row in enumerate(rows, 2):
+        cells = row.split()
+        wanted = (b"shmid", b"size", b"cpid", b"lpid", b"nattch", b"rss", b"swap")
+        values = [
+            int(cells[place[name]])
+            if name in place and place[name] < len(cells) and cells[place[name]].isdigit()
+            else None
+            for name in wanted
+        ]
+        shmid, size, creator, last, attached, resident, swapped = values
+        if shmid is None or size is None:
+            expected = "numbers under shmid and size"
+            raise CaptureError(source, f"line {number}", expected, shown(row, 80))
+        found.append(
+            Segment(shmid, size, creator or 0, last or 0, attached or 0, resident, swapped)
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,35 +203,68 @@ def _zone(node: int, name: str, fields: Mapping[str, int]) -> Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Slab:
+    """A cache of the kernel's heap.
+
+    Attributes
+    ----------
+    name : such as ``dentry``; caches the kernel merged show one of their names.
+    pages : what it holds.
+    used_bytes : of them in objects.
+    """
+
+    name: str
+    pages: int
+    used_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Slabs:
     """The kernel's heap.
 
     Attributes
     ----------
-    total_pages : pages of all caches.
-    used_bytes : bytes of the objects in use.
+    caches : tuple of Slab
     """
 
-    total_pages: int
-    used_bytes: int
+    caches: tuple[Slab, ...]
+
+    @property
+    def total_pages(self) -> int:
+        """Pages of all caches."""
+        return sum(cache.pages for cache in self.caches)
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the objects in use."""
+        return sum(cache.used_bytes for cache in self.caches)
 
 
-def parse_slabinfo(data: bytes, source: str) -> Slabs:
+def parse_slabinfo(data: bytes, source: str, odd: list[str] | None = None) -> Slabs:
     """Read ``/proc/slabinfo`` (root alone may).
+
+    Parameters
+    ----------
+    odd : list of str, optional
+        Gets one sentence for all lines that are no cache; without it the first is refused.
 
     Raises
     ------
     CaptureError
-        A line that is no cache.
+        A line that is no cache, where `odd` is not given.
     """
-    pages = used = 0
+    caches: list[Slab] = []
+    strange: list[CaptureError] = []
     for number, line in enumerate(data.splitlines(), 1):
         if line.startswith((b"slabinfo", b"#")):
             continue
         cache, slabs = _SLAB.fullmatch(line), _SLABS.search(line)
-        if not (cache and slabs):
+        if cache and slabs:
+            name = shown(line[: cache.start(1)].strip(), 31)
+            used = int(cache[1]) * int(cache[3])
+            caches.append(Slab(name, int(slabs[1]) * int(cache[5]), used))
+        else:
             expected = "NAME ACTIVE NUMBER SIZE PER-SLAB PAGES : … : slabdata …"
-            raise CaptureError(source, f"line {number}", expected, shown(line, 80))
-        pages += int(slabs[1]) * int(cache[5])
-        used += int(cache[1]) * int(cache[3])
-    return Slabs(pages, used)
+            strange.append(CaptureError(source, f"line {number}", expected, shown(line, 80)))
+    _pass_over(strange, odd)
+    return Slabs(tuple(caches))

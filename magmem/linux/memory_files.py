@@ -1,20 +1,43 @@
 """Files that live in memory: tmpfs, memfds, shared memory, mapped or not.
 
-Such a file may hold pages that nobody maps. Its holes are asked for with ``lseek``, which reads
-nothing and changes nothing. Sizes are bytes.
+Such a file may hold pages that nobody maps. Which of its pages are in memory is asked in the ways
+the kernel has, none of which reads or changes the file:
+
+- ``cachestat`` (Linux 6.5) counts them, and nothing that was swapped out;
+- ``mincore`` of a mapping that is never touched says it page by page;
+- ``lseek`` to data and holes alone counts swapped pages as data and does not show pages that were
+  allocated and not written (``fallocate``); it is believed where the others agree.
+
+Sizes are bytes.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import mmap
 import os
 import stat
+import sys
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from magmem.linux.runs import runs_of
 
 __all__ = ["MAX_RUNS", "MemoryFile", "MemoryFiles", "device_name"]
 
 MAX_RUNS = 1 << 16
 """Runs after which a file is given up as too scattered to list."""
+
+CHUNK_PAGES = 1 << 18
+"""Pages asked about at once."""
+
+MAX_CHUNKS = 1 << 12
+"""A file that is longer is asked with `lseek` alone."""
+
+CACHESTAT = 451  # the number of the system call on every architecture
 
 Identity = tuple[str, int]
 """Device (``MAJOR:MINOR`` in hex, as in ``maps``) and inode."""
@@ -31,14 +54,22 @@ class MemoryFile:
 
     Attributes
     ----------
-    size_bytes, allocated_bytes : int
+    size_bytes : int
+    allocated_bytes : int
+        What it holds, in memory or swapped out.
+    resident_bytes : int or None
+        What of it is in memory; None where the kernel does not tell.
     runs : tuple of (first page, pages) or None
-        The pages it holds, sorted and disjoint; None where it does not tell all of them.
+        The pages in memory, sorted and disjoint; None where it does not tell all of them.
+    is_huge : bool
+        Whether its pages are huge ones of the reserved pool.
     """
 
     size_bytes: int
     allocated_bytes: int
+    resident_bytes: int | None
     runs: tuple[tuple[int, int], ...] | None
+    is_huge: bool = False
 
 
 class MemoryFiles:
@@ -72,33 +103,105 @@ class MemoryFiles:
             return None
         identity = (device_name(os.major(status.st_dev), os.minor(status.st_dev)), status.st_ino)
         if identity not in self.found:
-            allocated = status.st_blocks * 512
-            runs = _present_runs(path, status, self._page_bytes)
-            told = sum(count for _, count in runs or ()) * self._page_bytes
-            whole = runs if told == allocated else None
-            self.found[identity] = MemoryFile(status.st_size, allocated, whole)
+            self.found[identity] = _asked(path, status, self._page_bytes)
         return identity
 
 
-def _present_runs(
-    path: str, status: os.stat_result, page_bytes: int
-) -> tuple[tuple[int, int], ...] | None:
+def _asked(path: str, status: os.stat_result, page_bytes: int) -> MemoryFile:
+    allocated = status.st_blocks * 512
+    unknown = MemoryFile(status.st_size, allocated, None, None)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
-        return None
+        return unknown
     try:
         same = os.fstat(fd)
         if (same.st_dev, same.st_ino) != (status.st_dev, status.st_ino):
-            return None
-        return _runs(fd, page_bytes)
-    except OSError:
-        return None
+            return unknown
+        if os.fstatvfs(fd).f_bsize != page_bytes:
+            return MemoryFile(status.st_size, allocated, allocated, None, is_huge=True)
+        return _told(fd, status.st_size, allocated, page_bytes)
+    except (OSError, ValueError):
+        return unknown
     finally:
         os.close(fd)
 
 
-def _runs(fd: int, page_bytes: int) -> tuple[tuple[int, int], ...] | None:
+def _told(fd: int, size_bytes: int, allocated_bytes: int, page_bytes: int) -> MemoryFile:
+    """What the kernel tells of an open file of tmpfs or a memfd."""
+    pages, allocated = -(-size_bytes // page_bytes), allocated_bytes // page_bytes
+    cached = _cached_pages(fd)
+    data = _data_runs(fd, page_bytes)
+    written = None if data is None else sum(count for _, count in data)
+    runs: tuple[tuple[int, int], ...] | None = None
+    if cached == 0:
+        runs = ()
+    elif written == allocated and cached in (None, allocated):
+        runs = data
+    elif pages <= CHUNK_PAGES * MAX_CHUNKS:
+        runs = _resident_runs(fd, pages, page_bytes, cached)
+    known = sum(count for _, count in runs) if runs is not None else cached
+    resident = None if known is None else known * page_bytes
+    return MemoryFile(size_bytes, allocated_bytes, resident, runs)
+
+
+def _cached_pages(fd: int, first_byte: int = 0, length: int = 0) -> int | None:
+    """Pages of a range (length 0: to the end) that are in memory; None if not told."""
+    span = (ctypes.c_uint64 * 2)(first_byte, length)
+    counts = (ctypes.c_uint64 * 5)()
+    if not sys.platform.startswith("linux") or _libc().syscall(
+        CACHESTAT, fd, ctypes.byref(span), ctypes.byref(counts), 0
+    ):
+        return None
+    return counts[0]
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _resident_runs(
+    fd: int, pages: int, page_bytes: int, cached: int | None
+) -> tuple[tuple[int, int], ...] | None:
+    """Which pages are in memory, by `mincore`; None where that is not allowed."""
+    found = []
+    for first in range(0, pages, CHUNK_PAGES):
+        count = min(CHUNK_PAGES, pages - first)
+        here = _cached_pages(fd, first * page_bytes, count * page_bytes)
+        if here == 0:
+            continue
+        if here == count:
+            found.append(np.arange(first, first + count))
+            continue
+        present = _mincore(fd, first, count, page_bytes)
+        # To those who may not ask, every page is said to be there.
+        if present is None or (present.all() and here is not None):
+            return None
+        found.append(np.flatnonzero(present) + first)
+    place = np.concatenate([np.zeros(0, np.int64), *found])
+    if cached is not None and len(place) < cached:
+        return None
+    runs = runs_of(np.zeros_like(place), place)
+    return tuple(zip(runs.first.tolist(), runs.count.tolist(), strict=True))
+
+
+def _mincore(fd: int, first: int, count: int, page_bytes: int) -> npt.NDArray[np.bool_] | None:
+    length = count * page_bytes
+    size = os.fstat(fd).st_size - first * page_bytes
+    with mmap.mmap(
+        fd, min(length, size), mmap.MAP_SHARED, mmap.PROT_READ, offset=first * page_bytes
+    ) as view:
+        vector = np.zeros(count, np.uint8)
+        touched = np.frombuffer(view, np.uint8)
+        address = ctypes.c_void_p(touched.ctypes.data)
+        where = vector.ctypes.data_as(ctypes.c_void_p)
+        failed = _libc().mincore(address, ctypes.c_size_t(len(view)), where)
+        del touched
+    return None if failed else (vector & 1).astype(bool)
+
+
+def _data_runs(fd: int, page_bytes: int) -> tuple[tuple[int, int], ...] | None:
+    """Where the file has data, written or swapped out; None if that is too scattered."""
     found: list[tuple[int, int]] = []
     at = 0
     while len(found) < MAX_RUNS:

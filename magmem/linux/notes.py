@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from magmem.linux.reading import Reading
+from magmem.linux.records import Reading
 from magmem.linux.space import Memory
 
 __all__ = ["notes_of"]
@@ -50,6 +50,26 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
     if len(reading.odd) > SHOWN_ERRORS:
         told = f"{len(reading.odd) - SHOWN_ERRORS} more files could not be understood"
         notes.append(("skipped", None, told))
+    # Sums of processes do without the heap's.
+    left_out = {"slabinfo"} if memory is None else set()
+    remarks = [remark for remark in reading.remarks if remark[0] not in left_out]
+    notes += [("remark", place, message) for place, message in remarks[:SHOWN_ERRORS]]
+    notes += [
+        (
+            "remark",
+            f"process {record.pid}",
+            f"its main thread has ended: it was read through thread {record.read_through}",
+        )
+        for record in reading.records
+        if record.read_through is not None
+    ]
+    if reading.in_flight:
+        whose = " ".join(map(str, reading.in_flight))
+        told = (
+            "descriptors that were sent and not yet received lie in sockets held by the "
+            f"processes {whose}: memory behind them is nobody's"
+        )
+        notes.append(("remark", "sockets", told))
     kernel = sum(record.stat.is_kernel for record in reading.records)
     if kernel:
         threads = _many(kernel, "thread of the kernel has", "threads of the kernel have")
@@ -63,11 +83,10 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
         for record in reading.records
         if record.same_space_as is not None
     ]
-    if reading.no_slabs and memory is not None:
-        told = f"{reading.no_slabs}: how much of the kernel's heap is free is not known"
-        notes.append(("remark", "slabinfo", told))
     if memory is not None:
         notes += _of_memory(reading, memory)
+        if caches := _caches(reading):
+            notes.append(("remark", "slabinfo", caches))
     columns: Sequence[Sequence[str | None]] = list(zip(*notes, strict=True)) or [(), (), ()]
     kinds, places, messages = columns
     return {
@@ -120,6 +139,22 @@ def _of_memory(reading: Reading, memory: Memory) -> list[tuple[str, str | None, 
     if memory.mapped_bytes is not None:
         notes += _outside(reading, memory.mapped_bytes)
     return notes
+
+
+SHOWN_CACHES = 8
+
+
+def _caches(reading: Reading) -> str:
+    """The largest caches of the kernel's heap, and how much of the heap could be given back."""
+    slabs, info = reading.machine.slabs, reading.machine.meminfo
+    if slabs is None or "SReclaimable" not in info:
+        return ""
+    largest = sorted(slabs.caches, key=lambda cache: (-cache.pages, cache.name))[:SHOWN_CACHES]
+    each = ", ".join(f"{cache.name} {cache.pages * reading.page_bytes}" for cache in largest)
+    return (
+        f"{info['SReclaimable']} bytes of slab are reclaimable, {info.get('SUnreclaim', 0)} not; "
+        f"the largest caches: {each}"
+    )
 
 
 def _outside(reading: Reading, mapped_bytes: int) -> list[tuple[str, str | None, str]]:

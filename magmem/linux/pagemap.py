@@ -11,13 +11,13 @@ import ctypes
 import mmap
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FrameCounts", "Installed", "read_installed", "zero_frames"]
+__all__ = ["FrameCounts", "Installed", "confirmed", "read_installed", "zero_frames"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -39,7 +39,7 @@ PAGEMAP_SCAN = 0xC0606610  # since Linux 6.7
 PAGE_IS_PRESENT = 1 << 3
 SCAN_REGIONS = 4096
 
-KSM = 21  # bit of kpageflags
+SWAP_BACKED, KSM = 14, 21  # bits of kpageflags
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,28 @@ def read_installed(
         (words >> np.uint64(FILE) & np.uint64(1)).astype(bool),
         (words >> np.uint64(EXCLUSIVE) & np.uint64(1)).astype(bool),
     )
+
+
+def confirmed(installed: Installed, doubtful: Bools, counts: FrameCounts) -> Installed:
+    """The same entries, with `is_exclusive` right also where huge pages are mapped as a whole.
+
+    For all pages of such a mapping the kernel gives one bit, decided by the first of them: after a
+    fork and a write to that first page it is wrong for the others. How often each page is mapped
+    is counted page by page.
+
+    Parameters
+    ----------
+    doubtful : bool array
+        Entries that may be of such a mapping.
+    """
+    at = np.flatnonzero(doubtful & installed.is_exclusive & ~installed.is_file)
+    if not len(at):
+        return installed
+    mapped = counts.mapped(installed.frame[at])
+    is_exclusive = installed.is_exclusive.copy()
+    # Without counts the frames decide, when all processes are read.
+    is_exclusive[at] = False if mapped is None else mapped == 1
+    return replace(installed, is_exclusive=is_exclusive)
 
 
 def _stretches(first_page: Ints, pages: Ints, resident_pages: Ints) -> list[tuple[int, int, bool]]:
@@ -218,8 +240,15 @@ class FrameCounts:
 
     def merged(self, frames: Ints) -> Bools | None:
         """Whether each frame was merged from equal pages (KSM); None if not told."""
+        return self._flagged(frames, KSM)
+
+    def swap_backed(self, frames: Ints) -> Bools | None:
+        """Whether each frame has no disk but swap behind it; None if not told."""
+        return self._flagged(frames, SWAP_BACKED)
+
+    def _flagged(self, frames: Ints, bit: int) -> Bools | None:
         words = _words(self._flags, frames)
-        return None if words is None else (words >> np.uint64(KSM) & np.uint64(1)).astype(bool)
+        return None if words is None else (words >> np.uint64(bit) & np.uint64(1)).astype(bool)
 
 
 def _words(fd: int | None, frames: Ints) -> Words | None:

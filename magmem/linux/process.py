@@ -43,6 +43,7 @@ class Stat:
     start : clock ticks after boot.
     virtual_bytes : size of the address space.
     resident_pages : pages, counted roughly by the kernel.
+    threads : how many there are, those that have ended but for their leader's place not among them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stat:
     start: int
     virtual_bytes: int
     resident_pages: int
+    threads: int = 1
 
 
 def parse_stat(data: bytes, source: str) -> Stat:
@@ -75,6 +77,7 @@ def parse_stat(data: bytes, source: str) -> Stat:
         natural(fields[19], source, "field 22"),
         natural(fields[20], source, "field 23"),
         natural(fields[21], source, "field 24", below=1 << 51),
+        natural(fields[17], source, "field 20", below=1 << 31),
     )
 
 
@@ -102,12 +105,18 @@ def parse_cgroup(data: bytes, source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PssSums:
-    """The kernel's own sums over the mappings of a process, bytes; None where it does not say."""
+    """The kernel's own sums over the mappings of a process, bytes; None where it does not say.
+
+    Huge pages of the reserved pool stand apart, as they do there (`magmem.linux.huge`).
+    """
 
     rss_bytes: int | None
     pss_bytes: int | None
     private_bytes: int | None
     shared_bytes: int | None
+    swap_bytes: int | None = None
+    private_huge_bytes: int | None = None
+    shared_huge_bytes: int | None = None
 
 
 _KB = re.compile(rb"^(\w+): +(\d{1,17}) kB$", re.MULTILINE)
@@ -133,4 +142,7 @@ def parse_rollup(data: bytes, source: str) -> PssSums:
         sizes[b"Pss"],
         total(b"Private_Clean", b"Private_Dirty"),
         total(b"Shared_Clean", b"Shared_Dirty"),
+        total(b"Swap"),
+        total(b"Private_Hugetlb"),
+        total(b"Shared_Hugetlb"),
     )

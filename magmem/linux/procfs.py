@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from magmem.errors import CaptureError
@@ -28,6 +28,11 @@ MAX_NUMBER = 1 << 22
 
 PIECE_BYTES = 1 << 20
 
+LOOKED_AT = 8
+"""Processes that are asked for the size of a page."""
+
+_PAGE = re.compile(rb"^KernelPageSize: +(4|16|64) kB$", re.MULTILINE)
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNTELLABLE = re.compile("[\ud800-\udfff]")
 
@@ -38,11 +43,21 @@ class Proc:
     Parameters
     ----------
     root : Path
-        Where it is mounted.
+        Where it is mounted, or a folder it was copied into.
+
+    Attributes
+    ----------
+    place : str
+        The root as text.
+    is_live : bool
+        Whether it is a mounted one, in which links lead to the files of processes that run.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.place = str(root)
+        self.sys = Path("/sys") if root == Path("/proc") else root.parent / "sys"
+        self.is_live = _is_proc(root / "self") or _is_proc(root)
 
     def read(self, name: str) -> bytes:
         """A file of the whole machine, such as ``meminfo``.
@@ -56,9 +71,47 @@ class Proc:
         """
         return _read_all(self.root / name, None, str(self.root / name))
 
+    def read_sys(self, name: str) -> bytes:
+        """A file of ``/sys`` beside it, such as ``block/zram0/mm_stat``.
+
+        Raises
+        ------
+        OSError
+            It is not there or may not be read.
+        """
+        return _read_all(self.sys / name, None, str(self.sys / name))
+
+    def names_in_sys(self, folder: str) -> list[str]:
+        """What a folder of ``/sys`` holds, sorted; nothing where it may not be looked into."""
+        try:
+            return sorted(os.listdir(self.sys / folder))  # noqa: PTH208 (names alone are wanted)
+        except OSError:
+            return []
+
+    def open(self, name: str) -> int:
+        """A file of the whole machine, to be closed by the caller."""
+        return os.open(self.root / name, os.O_RDONLY | os.O_CLOEXEC)
+
     def pids(self) -> list[int]:
         """Every process that is listed now, by pid."""
-        return numbers(entry.name for entry in os.scandir(self.root))
+        return numbers(os.listdir(self.root))  # noqa: PTH208 (half as long as scandir)
+
+    def has_processes(self) -> bool:
+        """Whether there is a process in it."""
+        try:
+            return bool(self.pids())
+        except OSError:
+            return False
+
+    def page_bytes(self) -> int:
+        """Bytes of a page of the machine; of a saved tree by the first mappings that tell."""
+        if self.is_live:
+            return os.sysconf("SC_PAGE_SIZE")
+        for pid in self.pids()[:LOOKED_AT]:
+            with suppress(OSError), self.process(pid) as folder:
+                if sizes := _PAGE.findall(folder.read("smaps")):
+                    return min(map(int, sizes)) * 1024
+        return os.sysconf("SC_PAGE_SIZE")
 
     @contextmanager
     def process(self, pid: int) -> Iterator[ProcFolder]:
@@ -72,7 +125,7 @@ class Proc:
         place = self.root / str(pid)
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            yield ProcFolder(fd, str(place))
+            yield ProcFolder(fd, str(place), self.is_live)
         finally:
             os.close(fd)
 
@@ -80,9 +133,10 @@ class Proc:
 class ProcFolder:
     """The open folder of a process; names are relative to it."""
 
-    def __init__(self, fd: int, place: str) -> None:
+    def __init__(self, fd: int, place: str, is_live: bool = True) -> None:
         self.fd = fd
         self.place = place
+        self.is_live = is_live
 
     def read(self, name: str) -> bytes:
         """A whole file, such as ``stat``."""
@@ -99,8 +153,18 @@ class ProcFolder:
         try:
             return self.read(name)
         except FileNotFoundError:
-            os.stat("stat", dir_fd=self.fd)  # raises when it is the process that is missing
+            if self.is_live:
+                os.stat("stat", dir_fd=self.fd)  # raises when it is the process that is missing
             return None
+
+    @contextmanager
+    def task(self, tid: int) -> Iterator[ProcFolder]:
+        """The folder of one thread, which has most of what the process's own has."""
+        fd = self.open(f"task/{tid}", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield ProcFolder(fd, f"{self.place}/task/{tid}", self.is_live)
+        finally:
+            os.close(fd)
 
     def numbers(self, name: str) -> list[int]:
         """The numbers that are names in a folder below, such as ``task`` or ``fd``."""
@@ -121,6 +185,18 @@ class ProcFolder:
     def mode_of_link(self, name: str) -> int:
         """The permission bits of a symbolic link itself."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode
+
+
+def _is_proc(root: Path) -> bool:
+    """Whether a file system of type proc is mounted there, or above."""
+    try:
+        device = root.stat().st_dev
+        mounts = Path("/proc/self/mountinfo").read_bytes()
+    except OSError:
+        return False
+    name = f"{os.major(device)}:{os.minor(device)}".encode()
+    lines = (line.partition(b" - ") for line in mounts.splitlines())
+    return any(head.split()[2] == name and tail[:5] == b"proc " for head, _, tail in lines)
 
 
 def numbers(names: Iterable[str]) -> list[int]:

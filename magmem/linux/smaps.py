@@ -31,33 +31,23 @@ FIGURES = (
     "Private_Clean",
     "Private_Dirty",
     "Anonymous",
+    "AnonHugePages",
+    "Shared_Hugetlb",
+    "Private_Hugetlb",
+    "Swap",
+    "SwapPss",
 )
-"""The kernel's figures that are kept, in its order."""
+"""The kernel's figures that are kept."""
+
+HUGETLB = ("Shared_Hugetlb", "Private_Hugetlb")
+"""Pages of the reserved pool: in none of the other figures, and in no kernel before 4.4."""
 
 _HEADER = rb"([0-9a-f]+)-([0-9a-f]+) ([-rwxsp]{4}) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)\n"
-_FIGURE = rb" +(\d{1,15}) kB\n"
-# One mapping as every kernel since 2.6.36 prints it; lines of later kernels may stand between.
-_WHOLE = re.compile(
-    _HEADER
-    + rb"(?:[^R\n].*\n)*+Rss:"
-    + _FIGURE
-    + rb"Pss:"
-    + _FIGURE
-    + rb"(?:(?!Shared_Clean)\w+:.*\n)*+Shared_Clean:"
-    + _FIGURE
-    + rb"Shared_Dirty:"
-    + _FIGURE
-    + rb"Private_Clean:"
-    + _FIGURE
-    + rb"Private_Dirty:"
-    + _FIGURE
-    + rb"(?:(?!Anonymous)\w+:.*\n)*+Anonymous:"
-    + _FIGURE
-    + rb"(?:(?!VmFlags)\w+:.*\n)*+VmFlags:(.*)\n"
-)
 _HEADER_LINE = re.compile(_HEADER.removesuffix(rb"\n"))
 _FIGURE_LINE = re.compile(rb"(\w+): +(\d{1,15}) kB")
-_OTHER_LINE = re.compile(rb"\w[\w ()]*:")
+_OTHER_LINE = re.compile(rb"[\w(][^:]*:")
+_NAME_LINE = re.compile(rb"Name: +(.*)")
+_FIELD = re.compile(rb"(\w+):")
 
 GATE = b"[vsyscall]"
 
@@ -102,6 +92,13 @@ class Mappings:
         return self.figures[:, FIGURES.index(name)]
 
     @property
+    def resident_bytes(self) -> Ints:
+        """What of each mapping is in memory, huge pages of the reserved pool included."""
+        names = ("Rss", *HUGETLB)
+        found: Ints = np.sum([np.maximum(self.figure(name), 0) for name in names], axis=0)
+        return found
+
+    @property
     def sums(self) -> PssSums:
         """The figures of the whole process; None where a mapping lacks one."""
 
@@ -116,29 +113,84 @@ class Mappings:
             total("Pss"),
             total("Private_Clean", "Private_Dirty"),
             total("Shared_Clean", "Shared_Dirty"),
+            total("Swap"),
+            total("Private_Hugetlb"),
+            total("Shared_Hugetlb"),
         )
 
 
-def parse_smaps(data: bytes, source: str) -> Mappings:
+def parse_smaps(data: bytes, source: str, odd: list[str] | None = None) -> Mappings:
     """Read ``/proc/PID/smaps`` or ``/proc/PID/maps``.
+
+    Parameters
+    ----------
+    odd : list of str, optional
+        Given, lines that are neither a mapping nor a field are left out and told here.
 
     Raises
     ------
     CaptureError
-        A line that is neither a mapping nor a field, or ranges out of order; names the line.
+        Such a line where `odd` is not given, or ranges out of order; names the line.
     """
-    rows: list[Row] = _WHOLE.findall(data)
-    # A kernel gives every mapping the same fields, so nothing was skipped if lines add up.
-    first = _WHOLE.match(data)
-    lines = first[0].count(b"\n") if first else 0
-    if data.count(b"\n") != len(rows) * lines or data[-1:] not in (b"", b"\n"):
-        rows = _line_by_line(data, source)
+    rows = _same_fields(data) or _line_by_line(data, source, odd)
     if rows and rows[-1][6] == GATE:
         rows.pop()
     return _columns(rows, source)
 
 
-def _line_by_line(data: bytes, source: str) -> list[Row]:
+def _same_fields(data: bytes) -> list[Row]:
+    """The rows of a text in which every mapping has the fields of the first; else none.
+
+    A kernel gives every mapping the same fields in the same order, whatever they are, so one
+    expression made of those of the first mapping reads all others.
+    """
+    head, *fields = data[: _second(data)].splitlines()[:MAX_FIELDS] or [b""]
+    names = [match[1] for line in fields if (match := _FIELD.match(line))]
+    if len(names) != len(fields) or b"Name" in names or not _HEADER_LINE.fullmatch(head):
+        return []
+    pattern, places = _expression(tuple(names))
+    found = pattern.findall(data)
+    if data.count(b"\n") != len(found) * (1 + len(names)) or data[-1:] != b"\n":
+        return []
+    if None not in places and places == tuple(range(7, 8 + len(FIGURES))):
+        return list(found)
+    return [
+        (*row[:7], *(b"" if place is None else row[place] for place in places)) for row in found
+    ]
+
+
+MAX_FIELDS = 100
+
+
+def _second(data: bytes) -> int:
+    """Where the second mapping begins."""
+    match = _NEXT_HEADER.search(data, data.find(b"\n"))
+    return len(data) if match is None else match.start() + 1
+
+
+_NEXT_HEADER = re.compile(rb"\n[0-9a-f]+-[0-9a-f]+ [-rwxsp]{4} ")
+
+
+@lru_cache(maxsize=16)
+def _expression(names: tuple[bytes, ...]) -> tuple[re.Pattern[bytes], tuple[int | None, ...]]:
+    """What reads one mapping with these fields, and which group each figure and the flags are."""
+    wanted = [name.encode() for name in FIGURES]
+    pieces = [_HEADER]
+    group_of: dict[bytes, int] = {}
+    for name in names:
+        if name == b"VmFlags" and name not in group_of:
+            pieces.append(rb"VmFlags:(.*)\n")
+        elif name in wanted and name not in group_of:
+            pieces.append(name + rb": +(\d{1,15}) kB\n")
+        else:
+            pieces.append(name + rb":.*\n")
+            continue
+        group_of[name] = 7 + len(group_of)
+    places = (group_of.get(name) for name in [*wanted, b"VmFlags"])
+    return re.compile(b"".join(pieces)), tuple(places)
+
+
+def _line_by_line(data: bytes, source: str, odd: list[str] | None) -> list[Row]:
     """The same rows from any order of fields, with empty texts for what is missing."""
     rows: list[list[bytes]] = []
     place = {name.encode(): 7 + at for at, name in enumerate(FIGURES)}
@@ -147,9 +199,14 @@ def _line_by_line(data: bytes, source: str) -> list[Row]:
             rows.append([*header.groups(), *[b""] * len(FIGURES), b""])
         elif not rows or not _OTHER_LINE.match(line):
             expected = "START-END PERMS OFFSET DEVICE INODE NAME, or FIELD: VALUE"
-            raise CaptureError(source, f"line {number}", expected, shown(line, 80))
+            error = CaptureError(source, f"line {number}", expected, shown(line, 80))
+            if odd is None:
+                raise error
+            odd.append(str(error))
         elif line.startswith(b"VmFlags:"):
             rows[-1][-1] = line.partition(b":")[2]
+        elif name := _NAME_LINE.fullmatch(line):
+            rows[-1][6] = rows[-1][6] or name[1]  # Android before 5.17
         elif (figure := _FIGURE_LINE.fullmatch(line)) and figure[1] in place:
             rows[-1][place[figure[1]]] = figure[2]
     return list(rows)
@@ -166,7 +223,7 @@ def _columns(rows: list[Row], source: str) -> Mappings:
         found = f"{int(start[at]):x}-{int(end[at]):x}"
         raise CaptureError(source, f"mapping {at + 1}", "mappings in address order", found)
     texts = {at: [*map(_text, columns[at])] for at in (2, 4, 6, 7 + len(FIGURES))}
-    kb = [[int(text or -1) for text in columns[7 + at]] for at in range(len(FIGURES))]
+    kb = [_numbers(columns[7 + at]) for at in range(len(FIGURES))]
     figures = np.array(kb, np.int64).T.reshape(len(rows), len(FIGURES))
     return Mappings(
         start,
@@ -179,6 +236,12 @@ def _columns(rows: list[Row], source: str) -> Mappings:
         texts[7 + len(FIGURES)],
         np.where(figures < 0, -1, figures * 1024),
     )
+
+
+def _numbers(texts: Sequence[bytes]) -> list[int]:
+    if b"" in texts:
+        return [int(text or -1) for text in texts]
+    return [*map(int, texts)]
 
 
 def _integers(texts: Sequence[bytes], base: int, source: str) -> list[int]:

@@ -13,8 +13,9 @@ import pandas as pd
 from magmem.linux.kmem import Found, kernel_memory
 from magmem.linux.memory_files import MemoryFile
 from magmem.linux.pages import MappedVmos, PlacedPages, place_pages
-from magmem.linux.reading import ProcessRecord, Reading
+from magmem.linux.records import ProcessRecord, Reading
 from magmem.linux.runs import Runs, joined
+from magmem.linux.same_files import SameFiles
 from magmem.linux.smaps import Mappings
 from magmem.linux.vmos import PAGE, Vmos
 
@@ -58,7 +59,8 @@ class _Maker:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.scale = reading.page_bytes // PAGE
-        self.vmos = Vmos(reading.page_bytes)
+        same = reading.entries.same_files if reading.entries is not None else SameFiles()
+        self.vmos = Vmos(reading.page_bytes, same)
         self.spaces: list[tuple[ProcessRecord, Mappings]] = [
             (record, record.mappings)
             for record in reading.records
@@ -143,7 +145,10 @@ class _Maker:
             if row is not None:
                 vmo = self.vmos.rows[row]
                 vmo.size_bytes = max(vmo.size_bytes, file.size_bytes)
-                vmo.reported_committed_bytes = file.allocated_bytes
+                told = file.allocated_bytes if file.resident_bytes is None else file.resident_bytes
+                vmo.reported_committed_bytes = told
+                if file.is_huge:
+                    self.vmos.huge.add(row)
                 files[row] = file
         return files
 
@@ -178,24 +183,52 @@ class _Maker:
         per_row = placed.pages.per_owner(len(self.vmos.rows)) * self.reading.page_bytes
         for row, (vmo, found) in enumerate(zip(self.vmos.rows, per_row.tolist(), strict=True)):
             file = files.get(row)
-            vmo.pages_known = file is None or file.runs is not None or found >= file.allocated_bytes
+            told = 0 if file is None or file.runs is not None else vmo.reported_committed_bytes
+            vmo.pages_known = not told or found >= told
         return all(vmo.pages_known for vmo in self.vmos.rows)
 
     def _found(self, placed: PlacedPages | None) -> Found | None:
         if placed is None:
             return None
-        in_memory = self.vmos.rows_in_memory({device for device, _ in self.reading.memory.found})
-        sums = dict.fromkeys(("anonymous", "file", "memory_file", "image", "driver"), 0)
+        memory = {device for device, _ in self.reading.memory.found}
+        memory |= {mount.device for mount in self.reading.machine.mounts}
+        in_memory = self.vmos.rows_in_memory(memory)
+        sums = dict.fromkeys(("anonymous", "file", "memory_file", "image", "driver", "huge"), 0)
+        secret = 0
+        by_device: dict[str, int] = {}
+        identity_of = self.vmos.identities()
         per_row = placed.pages.per_owner(len(self.vmos.rows)).tolist()
         for row, (vmo, pages) in enumerate(zip(self.vmos.rows, per_row, strict=True)):
-            if vmo.pages_are_wired:
+            size = pages * self.reading.page_bytes
+            if row in self.vmos.huge:
+                sort = "huge"
+            elif vmo.pages_are_wired:
                 sort = "image" if vmo.name.startswith("[v") else "driver"
             elif row in placed.is_anonymous:
                 sort = "anonymous"
+            elif row in in_memory:
+                sort = "memory_file"
+                device = identity_of[row][0]
+                by_device[device] = by_device.get(device, 0) + size
             else:
-                sort = "memory_file" if row in in_memory else "file"
-            sums[sort] += pages * self.reading.page_bytes
-        return Found(**{f"{sort}_bytes": size for sort, size in sums.items()})
+                sort = "file"
+                secret += size if vmo.id.startswith("/secretmem") else 0
+            sums[sort] += size
+        descriptors = [one for each in self.reading.records for one in each.descriptors or ()]
+        buffers = {one.inode: one.buffer_bytes for one in descriptors if one.buffer_bytes}
+        return Found(
+            **{f"{sort}_bytes": size for sort, size in sums.items()},
+            secret_bytes=secret,
+            by_device=by_device,
+            found_segments=frozenset(
+                inode
+                for row, (_, inode) in identity_of.items()
+                if self.vmos.rows[row].id.startswith("/SYSV")
+            ),
+            pipe_bytes=self.reading.pipe_bytes,
+            buffer_bytes=sum(buffers.values()),
+            in_flight=bool(self.reading.in_flight),
+        )
 
     def _aspaces(self) -> Columns:
         pids = [record.pid for record, _ in self.spaces]

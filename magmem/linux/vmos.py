@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from magmem.linux.procfs import shown
+from magmem.linux.same_files import SameFiles
 from magmem.linux.smaps import Mappings
 
 __all__ = ["IN_MEMORY", "PAGE", "VMO_KOID", "Vmo", "Vmos"]
@@ -73,17 +74,23 @@ class Vmos:
     ----------
     page_bytes : int
         Bytes of a page of the machine.
+    same : SameFiles
+        Which files are one, whatever their device and inode.
 
     Attributes
     ----------
     rows : list of Vmo
         In the order of the table.
+    huge : set of int
+        Rows of those with huge pages of the reserved pool.
     """
 
-    def __init__(self, page_bytes: int = PAGE) -> None:
+    def __init__(self, page_bytes: int = PAGE, same: SameFiles | None = None) -> None:
         self.page_bytes = page_bytes
+        self.same = same or SameFiles()
+        self.huge: set[int] = set()
         self.rows: list[Vmo] = []
-        self._row_of: dict[tuple[str, int | str], int] = {}
+        self._row_of: dict[tuple[str, int], int] = {}
         self._ids: set[str] = set()
         self._koids: set[int] = set()
         self._in_memory: set[int] = set()
@@ -122,6 +129,7 @@ class Vmos:
 
     def file(self, device: str, inode: int, path: str) -> int:
         """The VMO of a file, also of one met before."""
+        device, inode = self.same.identity(device, inode, path)
         row = self._row_of.get((device, inode))
         if row is None:
             row = self.add(
@@ -132,13 +140,21 @@ class Vmos:
                 identity=f"{device}:{inode}",
             )
             self._row_of[device, inode] = row
-            if IN_MEMORY.match(path):
+            if IN_MEMORY.match(path) or (device, inode) in self.same.in_memory:
                 self._in_memory.add(row)
         return row
 
     def file_row(self, device: str, inode: int) -> int | None:
         """The row of a file met before."""
         return self._row_of.get((device, inode))
+
+    def identities(self) -> dict[int, tuple[str, int]]:
+        """Device and inode of each file, by its row."""
+        return {
+            row: (device, inode)
+            for (device, inode), row in self._row_of.items()
+            if device not in SHARED_BY_ALL
+        }
 
     def rows_in_memory(self, devices: set[str]) -> set[int]:
         """The rows of files that live in memory: by their name, or on one of these devices."""
@@ -163,16 +179,21 @@ class Vmos:
         """
         size = (maps.end - maps.start).astype(np.int64)
         far = (maps.offset_bytes >= MAX_BYTES).tolist()
-        known = self._row_of.get
+        known, other = self._row_of.get, self.same.identity_of.get
         rows = [
-            known((device, inode), -1) if inode and not is_far else -1
-            for device, inode, is_far in zip(maps.device, maps.inode, far, strict=True)
+            known(other((device, inode, name)) or (device, inode), -1)
+            if inode and not is_far
+            else -1
+            for device, inode, name, is_far in zip(
+                maps.device, maps.inode, maps.name, far, strict=True
+            )
         ]
         is_own = np.zeros(len(rows), bool)
         for at, row in enumerate(rows):
             if row < 0:
                 rows[at], is_own[at] = self._new(pid, maps, at, int(size[at]), far[at])
         found = np.array(rows, np.int64)
+        self.huge.update(row for row, flags in zip(rows, maps.flags, strict=True) if " ht" in flags)
         offset = np.where(far, 0, maps.offset_bytes).astype(np.int64) // PAGE * PAGE
         at_start = is_own | [name in SHARED_BY_ALL for name in maps.name]
         offset[at_start] = 0

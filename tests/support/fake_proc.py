@@ -136,7 +136,7 @@ class FakeProc:
         self, pid: int, name: bytes, state: str = "S", parent: int = 1, flags: int = 0
     ) -> bytes:
         """A line of stat."""
-        fields = [parent, 1, 1, 0, -1, flags, *[0] * 10, 20, 0, 1, 0, pid, 8192000, 17, *[0] * 28]
+        fields = [parent, 1, 1, 0, -1, flags, *[0] * 8, 20, 0, 1, 0, pid, 8192000, 17, *[0] * 28]
         return b"%d (%b) %b %b\n" % (pid, name, state.encode(), " ".join(map(str, fields)).encode())
 
     def process(
