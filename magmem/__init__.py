@@ -28,6 +28,7 @@ _EXPORTS = {
     "info": "magmem.tools.info",
     # this Linux machine
     "capture_linux": "magmem.linux.capture",
+    "cgroups": "magmem.linux.cgroup_listing",
     "linux_ledger": "magmem.accounting.linux_ledger",
     "redact": "magmem.linux.redaction",
     "top": "magmem.linux.top",

@@ -17,10 +17,12 @@ from magmem.accounting.clones import see_through
 from magmem.accounting.knowledge import HIDDEN_NEEDS, require
 from magmem.accounting.report import Report, columns_text, grouped, plain_records
 from magmem.accounting.sharing import cover, union
+from magmem.accounting.unread import unread_of
 from magmem.kernel.runs import Ints
 from magmem.listing import Listing
 from magmem.printable import one_line
 from magmem.snapshot import PAGE_BYTES
+from magmem.snapshot.columns import integers
 from magmem.snapshot.source import Source, snapshot_of
 
 __all__ = ["WHY", "hidden"]
@@ -31,6 +33,7 @@ WHY = {
     "kernel-mapped": "mapped by the kernel's address space alone",
     "shadowed": "seen by clones only, and they have copies of their own in front",
     "unmapped part": "the VMO is mapped, but not where these pages are",
+    "somewhere": "in memory, and mapped by nobody that was read; where in the VMO is not told",
 }
 """Each reason for which a page may be hidden."""
 
@@ -53,16 +56,21 @@ def hidden(source: Source) -> Listing:
     Raises
     ------
     MissingData
-        The capture does not know the mappings or pages.
+        The capture does not know the mappings or pages. Where single processes of a Linux machine
+        could not be read, the answer is for all others, and a warning says how much may be theirs.
     """
     snap = snapshot_of(source)
-    require(snap, "hidden", HIDDEN_NEEDS)
+    unread = unread_of(snap, HIDDEN_NEEDS)
+    if unread is None:
+        require(snap, "hidden", HIDDEN_NEEDS)
+    require(snap, "hidden", (), HIDDEN_NEEDS)
     attribution = attribution_of(snap)
     return Report(
         lambda: _frame(attribution),
         lambda table: _text(table, attribution),
         lambda table: _json(table, attribution),
         title=f"hidden memory of {snap.name or 'this machine'}",
+        warnings=() if unread is None else (f"hidden: {unread.says}",),
     )
 
 
@@ -99,7 +107,36 @@ def _frame(attribution: Attribution) -> pd.DataFrame:
         }
     )
     order = np.lexsort((vmo, -table["size_bytes"].to_numpy(), reason))
-    return table.iloc[order].reset_index(drop=True)
+    table = table.iloc[order].reset_index(drop=True)
+    more = _somewhere(attribution)
+    return pd.concat([table, more], ignore_index=True) if len(more) else table
+
+
+def _somewhere(attribution: Attribution) -> pd.DataFrame:
+    """VMOs of which the source tells how much is in memory, but not which pages."""
+    snap = attribution.view.snap
+    vmos = snap.vmos
+    pages = np.bincount(
+        integers(snap.pages["vmo"]), integers(snap.pages["page_count"]), len(vmos)
+    ).astype(np.int64)
+    told = integers(vmos["reported_committed_bytes"]) // PAGE_BYTES
+    at = np.flatnonzero(~vmos["pages_known"].to_numpy() & (told > pages))
+    size = (told - pages)[at] * PAGE_BYTES
+    handles = snap.handles[snap.handles["vmo"].isin(at)]
+    held = handles.groupby(handles["vmo"])["process_koid"].unique().to_dict()
+    return pd.DataFrame(
+        {
+            "why": pd.Categorical(["somewhere"] * len(at), categories=list(WHY)),
+            "id": vmos["id"].to_numpy()[at],
+            "koid": vmos["koid"].to_numpy()[at],
+            "name": vmos["name"].to_numpy()[at],
+            "pages": (told - pages)[at],
+            "size_bytes": size,
+            "handle_only_bytes": np.zeros(len(at), np.int64),
+            "kernel_only_bytes": np.zeros(len(at), np.int64),
+            "held_by": [" ".join(map(str, sorted(held.get(row, ())))) for row in at.tolist()],
+        }
+    )
 
 
 def _pieces(attribution: Attribution) -> tuple[Ints, Ints, Ints, Any]:

@@ -113,7 +113,10 @@ def _heap(statistics: pd.Series[int]) -> list[_Line]:
 
 SAYS = {
     "kernel/page-cache": "pages of files, kept in case they are read again",
+    "kernel/unevictable": "ramfs and the like: no disk behind it, or locked",
     "kernel/tmpfs": "files that live in memory",
+    "kernel/tmpfs/": "files that live in memory, by mount",
+    "kernel/sysv/": "a segment nobody is attached to, by who made it",
     "kernel/others": "written by processes that are not in this capture",
     "kernel/reserved": "kernel image, page frame table and the like",
     "kernel/stacks": "one per thread",
@@ -121,12 +124,29 @@ SAYS = {
     "kernel/percpu": "the kernel's data of each processor",
     "kernel/free-lists": "free pages that each processor has at hand",
     "kernel/huge": "huge pages set aside",
+    "kernel/huge-used": "huge pages that files hold and nobody captured maps",
+    "kernel/zspages": "what was swapped to memory, compressed",
+    "kernel/misc": "what drivers would give back",
+    "kernel/balloon": "given back to the machine outside",
+    "kernel/bounce": "copies for devices that reach little memory",
+    "kernel/sockets": "what lies in them unread: TCP, UDP, Unix",
+    "kernel/pipes": "what lies in them unread",
+    "kernel/dmabuf": "buffers shared with devices",
 }
+
+
+REMARKS = ("slabinfo", "sockets")
+"""Places of the notes that say more of a line."""
 
 
 def _lines_of(vmos: pd.DataFrame) -> list[_Line]:
     rows = zip(vmos["id"], vmos["name"], vmos["reported_committed_bytes"], strict=True)
-    return [_Line(name, int(size), SAYS.get(vmo_id, "")) for vmo_id, name, size in rows]
+    return [_Line(name, int(size), _says(vmo_id)) for vmo_id, name, size in rows]
+
+
+def _says(vmo_id: str) -> str:
+    """What a line is; of those that are one of many, by the beginning of their id."""
+    return SAYS.get(vmo_id) or SAYS.get(vmo_id[: vmo_id.rfind("/") + 1], "")
 
 
 def _listing(snap: Snapshot, lines: list[_Line], total_bytes: int) -> Listing:
@@ -145,6 +165,7 @@ def _listing(snap: Snapshot, lines: list[_Line], total_bytes: int) -> Listing:
     for size, line in zip(sizes, shown, strict=True):
         mark = "=" if line is shown[-1] else " "
         text.append(f"{size:>{width}} {mark} {line.name:{names}}  {line.says}".rstrip())
-    closed = [note for note in snap.notes["message"] if "may not be read" in note]
-    text += ["", *closed] if closed else []
+    told = [note for note in snap.notes["message"] if "may not be read" in note]
+    told += snap.notes["message"][snap.notes["place"].isin(REMARKS)].tolist()
+    text += ["", *told] if told else []
     return Listing("\n".join(text) + "\n", table, title="linux ledger")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from magmem.cli.common import say, write
+from magmem.cli.common import emit, say, write
 from magmem.cli.progress import progress_line
 from magmem.cli.tool import Tool, shell_command
 
-__all__ = ["LINUX_LEDGER", "capture", "linux_ledger", "top"]
+__all__ = ["LINUX_LEDGER", "capture", "cgroups", "linux_ledger", "top"]
 
 LIVE = click.Choice(["live"])
 
@@ -118,6 +118,27 @@ def top(machine: str, times: int | None, delay: float, lines: int | None) -> int
     except KeyboardInterrupt:
         write("\n" * on_screen)  # the terminal has shown ^C where the next prompt would stand
     return 0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  magmem cgroups live                     every group: charge, limit, parts, and PSS
+  magmem cgroups live --group user.slice  one group's charge, line by line"""
+)
+@click.argument("machine", type=LIVE, metavar="live")
+@click.option("--group", metavar="PATH", help="One group, by its path or the end of it.")
+@click.option("--json", "output", flag_value="json", help="The table as JSON.")
+@click.option("--csv", "output", flag_value="csv", help="The table as CSV.")
+def cgroups(machine: str, group: str | None, output: str | None) -> int:  # noqa: ARG001
+    """Show what each control group is charged for, and what its processes use.
+
+    Groups without processes may be charged too: for page cache, tmpfs and the kernel's objects
+    that are left of those that ran in them.
+    """
+    from magmem.linux.cgroup_listing import cgroups as listing
+
+    return emit(listing(group), output)
 
 
 LINUX_LEDGER = Tool(

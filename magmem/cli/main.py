@@ -41,6 +41,7 @@ COMMANDS = {
     "capture": "magmem.cli.live:capture",
     "top": "magmem.cli.live:top",
     "linux-ledger": "magmem.cli.live:linux_ledger",
+    "cgroups": "magmem.cli.live:cgroups",
     "exercises": "magmem.cli.exercises:exercises",
     "guesses": "magmem.cli.guesses:guesses",
     "completion": "magmem.cli.completion:completion",

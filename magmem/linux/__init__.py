@@ -11,6 +11,7 @@ from typing import Any
 
 _EXPORTS = {
     "capture_linux": "magmem.linux.capture",
+    "cgroups": "magmem.linux.cgroup_listing",
     "redact": "magmem.linux.redaction",
     "top": "magmem.linux.top",
 }

@@ -80,6 +80,8 @@ def read_machine(proc: Proc, page_bytes: int, remarks: Remarks) -> Machine:
     )
     remarks += [("slabinfo", message) for message in odd]
     is_live = proc.is_live
+    sockets = read("net/sockstat", lambda data, _: parse_sockstat(data, page_bytes), 0)
+    sockets += unix_queued_bytes() if is_live else 0
     return Machine(
         meminfo,
         read("zoneinfo", parse_zoneinfo, ()),
@@ -89,8 +91,7 @@ def read_machine(proc: Proc, page_bytes: int, remarks: Remarks) -> Machine:
         segments=read("sysvipc/shm", parse_sysvipc, ()),
         mounts=_memory_mounts(proc) if is_live else (),
         huge_pools=_huge_pools(proc, meminfo),
-        socket_bytes=read("net/sockstat", lambda data, _: parse_sockstat(data, page_bytes), 0)
-        + (unix_queued_bytes() if is_live else 0),
+        socket_bytes=-(-sockets // page_bytes) * page_bytes,
     )
 
 

@@ -37,6 +37,9 @@ CHUNK_PAGES = 1 << 18
 MAX_CHUNKS = 1 << 12
 """A file that is longer is asked with `lseek` alone."""
 
+MAX_QUESTIONS = 1 << 16
+"""Ranges of one file that are asked about before it is given up."""
+
 CACHESTAT = 451  # the number of the system call on every architecture
 
 Identity = tuple[str, int]
@@ -163,24 +166,39 @@ def _libc() -> ctypes.CDLL:
 def _resident_runs(
     fd: int, pages: int, page_bytes: int, cached: int | None
 ) -> tuple[tuple[int, int], ...] | None:
-    """Which pages are in memory, by `mincore`; None where that is not allowed."""
+    """Which pages are in memory; None where that takes too long or is not allowed."""
+    if cached is None:
+        return _by_mincore(fd, pages, page_bytes)
+    found: list[tuple[int, int]] = []
+    waiting = [(0, pages, cached)]
+    asked = 0
+    while waiting and asked < MAX_QUESTIONS:
+        first, count, here = waiting.pop()
+        if here == count:
+            if found and sum(found[-1]) == first:
+                first, count = found[-1][0], found.pop()[1] + count
+            found.append((first, count))
+        elif here:
+            half = count // 2
+            low = _cached_pages(fd, first * page_bytes, half * page_bytes) or 0
+            asked += 1
+            waiting.append((first + half, count - half, max(0, here - low)))
+            waiting.append((first, half, low))
+    # Pages beyond the end of the file, and files that change, cannot be placed.
+    settled = not waiting and sum(count for _, count in found) == cached
+    return tuple(found) if settled else None
+
+
+def _by_mincore(fd: int, pages: int, page_bytes: int) -> tuple[tuple[int, int], ...] | None:
+    """The same before Linux 6.5, which does not show what was allocated and not written."""
     found = []
     for first in range(0, pages, CHUNK_PAGES):
-        count = min(CHUNK_PAGES, pages - first)
-        here = _cached_pages(fd, first * page_bytes, count * page_bytes)
-        if here == 0:
-            continue
-        if here == count:
-            found.append(np.arange(first, first + count))
-            continue
-        present = _mincore(fd, first, count, page_bytes)
+        present = _mincore(fd, first, min(CHUNK_PAGES, pages - first), page_bytes)
         # To those who may not ask, every page is said to be there.
-        if present is None or (present.all() and here is not None):
+        if present is None or present.all():
             return None
         found.append(np.flatnonzero(present) + first)
     place = np.concatenate([np.zeros(0, np.int64), *found])
-    if cached is not None and len(place) < cached:
-        return None
     runs = runs_of(np.zeros_like(place), place)
     return tuple(zip(runs.first.tolist(), runs.count.tolist(), strict=True))
 
