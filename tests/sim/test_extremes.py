@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,3 +173,43 @@ def test_depths(machine: Machine, tmp_path: Path) -> None:
     snap = machine.snapshot("deep.json")
     snap.save(tmp_path / "deep.json")
     assert magmem.read_capture(tmp_path / "deep.json").equals(snap)
+
+
+def test_overflow_is_the_same_from_every_way_in(machine: Machine, process: Process) -> None:
+    """One call's overflow has one error, by handle, by region, by process or by the kernel."""
+    vmo = process.create_vmo(4 * PAGE)
+    kernel, region = machine.kernel, process.allocate(1 << 20)
+    far, before = (1 << 64) - PAGE, machine.fingerprint()
+    same: list[tuple[type[Exception], list[Callable[[], Any]]]] = [
+        (
+            InvalidArgs,
+            [
+                lambda: process.map(vmo, vmo_offset=far, length=PAGE),
+                lambda: region.map(vmo, vmo_offset=far, length=PAGE),
+                lambda: region.handle.map(vmo, vmo_offset=far, length=PAGE),  # type: ignore[union-attr]
+                lambda: kernel.map(vmo, vmo_offset=far, length=PAGE),
+            ],
+        ),
+        (
+            OutOfRange,
+            [lambda: vmo.clone(PAGE, MAX_VMO_BYTES), lambda: kernel.clone(vmo.vmo, PAGE, 1 << 63)],
+        ),
+        (
+            OutOfRange,
+            [lambda: vmo.commit(PAGE, far), lambda: kernel.commit(vmo.vmo, PAGE, far)],
+        ),
+        (
+            OutOfRange,
+            [lambda: vmo.write(1 << 64, b"x"), lambda: kernel.write(vmo.vmo, 1 << 64, b"x")],
+        ),
+        (
+            InvalidArgs,
+            [lambda: process.create_vmo(1 << 63), lambda: kernel.create_vmo(1 << 63)],
+        ),
+    ]
+    for status, calls in same:
+        for call in calls:
+            with pytest.raises(status) as caught:
+                call()
+            assert type(caught.value) is status
+    assert machine.fingerprint() == before

@@ -90,6 +90,9 @@ def test_trimmed_at_the_vmos_end(process: Process, debugger: ProcessHandle) -> N
     assert debugger.write_memory(BASE + 98, b"abcd") == 2
     assert debugger.read_memory(BASE + 98, 10) == b"ab"
     assert debugger.read_memory(BASE + 100, 10) == b""
+    assert debugger.write_memory(BASE + 100, b"abcd") == 0
+    machine = process.machine
+    assert Machine.replay(machine.history).fingerprint() == machine.fingerprint()
     for refused in (
         lambda: debugger.read_memory(BASE + 101, 1),
         lambda: debugger.write_memory(BASE + PAGE, b"x"),

@@ -98,8 +98,11 @@ def test_statistics(machine: Machine, process: Process, other: Process) -> None:
     assert found.shared_bytes == PAGE
     assert found.scaled_shared_bytes == PAGE // 3
     assert found.pss_bytes == 3 * PAGE + PAGE // 3
+    third.kill()
+    halved = process.statistics()
+    assert (halved.shared_bytes, halved.scaled_shared_bytes) == (PAGE, PAGE // 2)
     assert sizes(machine, "one")[1:] == ["12k", "4k"]
-    assert other.open(process).statistics() == found  # type: ignore[attr-defined]
+    assert other.open(process).statistics() == halved  # type: ignore[attr-defined]
 
 
 def test_statistics_need_a_running_process(process: Process, other: Process) -> None:
