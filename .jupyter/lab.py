@@ -26,7 +26,8 @@ def trust_course() -> None:
     from nbformat.sign import NotebookNotary
 
     notary = NotebookNotary()
-    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+    folder = ROOT / "notebooks"
+    for path in [*sorted(folder.glob("[0-9]*.ipynb")), *sorted(folder.glob("labs/*.ipynb"))]:
         notary.sign(nbformat.read(path, as_version=4))
 
 

@@ -89,7 +89,7 @@ _EXPORTS = {
 }
 """Public names and the module each lives in; `tests/test_public_api.py` keeps the list true."""
 
-_MODULES = ("datasets", "exercises", "predictions", "scenarios")
+_MODULES = ("datasets", "exercises", "labs", "predictions", "scenarios")
 """Public submodules reachable as attributes."""
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]  # noqa: PLE0604 (all are strings)

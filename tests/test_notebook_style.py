@@ -13,7 +13,8 @@ import pytest
 from magmem import predictions
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LABS = sorted((ROOT / "notebooks" / "labs").glob("*.ipynb"))
+NOTEBOOKS = [*sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), *LABS]
 STUDENTS = [path for path in NOTEBOOKS if path.stem[:2] in predictions.chapters()]
 """The chapters that ask for guesses; teachers' ones do not."""
 
@@ -130,7 +131,9 @@ def test_text_does_not_break_within_words(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_chapter_leads_to_the_glossary(path: Path) -> None:
     """The last cell of a chapter tells where its words are explained."""
-    assert cells(path)[-1].source.endswith("Words: [glossary](../docs/glossary.md).")
+    assert cells(path)[-1].source.endswith(
+        f"Words: [glossary](../{'../' * (path in LABS)}docs/glossary.md)."
+    )
 
 
 def test_glossary_names_chapters_that_use_the_word() -> None:
