@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 PAGE = 4096
+STEPS = ("not running", "rounding", "sharer estimate", "duplicate mappings")
+STEPS += ("partial sharing", "clones")
 
 
 def resident(mapping: Any, vmo: Any) -> int:
@@ -163,9 +165,7 @@ def ledger(machine: Any) -> dict[str, Fraction]:
         sum(Fraction(PAGE, len(spaces[place])) for place, _ in once),
         sum(charged.values()),
     ]
-    steps = ("not running", "rounding", "sharer estimate")
-    steps += ("duplicate mappings", "partial sharing", "clones")
-    lines = {step: stages[at + 1] - stages[at] for at, step in enumerate(steps)}
+    lines = {step: stages[at + 1] - stages[at] for at, step in enumerate(STEPS)}
     causes: Counter[str] = Counter()
     for (_, cause), size in hidden(machine).items():
         causes[cause] += size
