@@ -62,6 +62,10 @@ _EXPORTS = {
     # the treemap
     "Treemap": "magmem.treemap",
     "treemap": "magmem.treemap",
+    # many captures
+    "Fleet": "magmem.fleet",
+    "FleetError": "magmem.fleet",
+    "fleet": "magmem.fleet",
     # what tools return and what goes wrong
     "Listing": "magmem.listing",
     "CaptureError": "magmem.errors",

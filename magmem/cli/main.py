@@ -42,6 +42,7 @@ COMMANDS = {
     "top": "magmem.cli.live:top",
     "linux-ledger": "magmem.cli.live:linux_ledger",
     "cgroups": "magmem.cli.live:cgroups",
+    "fleet": "magmem.cli.fleet:fleet",
     "exercises": "magmem.cli.exercises:exercises",
     "guesses": "magmem.cli.guesses:guesses",
     "completion": "magmem.cli.completion:completion",

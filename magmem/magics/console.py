@@ -59,7 +59,10 @@ class MagicConsole:
 
     def register(self) -> None:
         """Add the magics and their completion to the shell."""
-        functions: dict[str, Callable[[str], object]] = {"machine": self.machine}
+        functions: dict[str, Callable[[str], object]] = {
+            "machine": self.machine,
+            "fleet": self.fleet,
+        }
         for name in MAGICS:
             functions[name] = partial(self.run, name)
         for name, function in functions.items():
@@ -83,6 +86,15 @@ class MagicConsole:
         except (MagmemError, OSError, ValueError) as error:
             _tell(f"magmem: {error}")
 
+    def fleet(self, line: str) -> Listing | None:
+        """Ask a fleet of captures: ``%fleet grew FLEET --since-build 2026.06``.
+
+        The commands are those of ``magmem fleet``; `%fleet --help` lists them.
+        """
+        from magmem.cli.fleet import fleet_group
+
+        return self._run(fleet_group(lambda listing, _: listing), "fleet", line)
+
     def run(self, name: str, line: str) -> Listing | None:
         """Run one tool's command line on the current machine.
 
@@ -91,10 +103,12 @@ class MagicConsole:
         Listing or None
             None where there is nothing to show; standard error says why.
         """
+        return self._run(self._command(name), name, line)
+
+    @staticmethod
+    def _run(command: click.Command, name: str, line: str) -> Listing | None:
         try:
-            result = self._command(name).main(
-                shlex.split(line), prog_name=f"%{name}", standalone_mode=False
-            )
+            result = command.main(shlex.split(line), prog_name=f"%{name}", standalone_mode=False)
         except click.ClickException as error:
             error.show()
         except (MagmemError, ValueError) as error:
@@ -115,8 +129,15 @@ class MagicConsole:
         typed = before.split()[1:]
         if name == "machine":
             return [item for item in choices(self.shell.user_ns) if item.startswith(event.symbol)]
-        asked = ShellComplete(self._command(name), {"obj": self}, f"%{name}", "")
+        asked = ShellComplete(self._asked(name), {"obj": self}, f"%{name}", "")
         return [item.value for item in asked.get_completions(typed, event.symbol)]
+
+    def _asked(self, name: str) -> click.Command:
+        if name != "fleet":
+            return self._command(name)
+        from magmem.cli.fleet import fleet_group
+
+        return fleet_group()
 
     def _command(self, name: str) -> click.Command:
         module, attribute = MAGICS[name].split(":")

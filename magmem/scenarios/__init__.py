@@ -8,6 +8,7 @@
 Every machine is built with the simulator's operations alone, so its history can be stepped through.
 """
 
+from magmem.scenarios.fleet import FleetCapture, fleet
 from magmem.scenarios.guide import guide_asd, guide_kstats, guide_ps, guide_vmaps, guide_vmos
 from magmem.scenarios.random_machine import random_machine
 from magmem.scenarios.registry import describe, make, names, parameters
@@ -22,8 +23,10 @@ from magmem.scenarios.teaching import (
 )
 
 __all__ = [
+    "FleetCapture",
     "describe",
     "double_mapping",
+    "fleet",
     "fork_like_clones",
     "fresh_boot",
     "guide_asd",
