@@ -13,7 +13,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab test lint types unit pythons js notebooks-check notebooks-run test-browser chromium bench datasets pictures site wheel format constraints clean
+.PHONY: help env lab test lint types unit pythons js notebooks-check notebooks-run test-long test-browser chromium bench datasets pictures site wheel format constraints clean
 
 help: ## What you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) (once; about a minute) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lab,dev]'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[lab,fleet,cluster,dev]'
 	@mkdir -p $(VENV)/share/jupyter/lab/settings
 	@cp .jupyter/overrides.json $(VENV)/share/jupyter/lab/settings/overrides.json
 	@$(BIN)/python -c 'import matplotlib.font_manager' 2>/dev/null
@@ -64,6 +64,9 @@ chromium:
 	  echo "Installing Debian's chromium …"; \
 	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+
+test-long: $(READY) ## Fleets with real schedulers and killed processes (minutes)
+	$(BIN)/pytest -m long tests/fleet
 
 test-browser: $(READY) chromium ## Drive JupyterLab and the HTML pages in a real Chromium
 	$(BIN)/pytest -m browser tests/browser

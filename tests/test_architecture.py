@@ -31,6 +31,8 @@ ALLOWED = {
     "magmem.tools": {"magmem.snapshot", "magmem.kernel", "magmem.accounting"},
     "magmem.treemap": {"magmem.snapshot", "magmem.kernel", "magmem.accounting"},
     "magmem.pictures": {"magmem.snapshot"},
+    # Nothing below it knows of many captures.
+    "magmem.fleet": {"magmem.snapshot", "magmem.captures", "magmem.accounting"},
     # Exercises are made of everything, as a student's notebook is.
     "magmem.exercises": {
         "magmem.accounting",

@@ -65,8 +65,9 @@ QUESTIONS: dict[str, tuple[str, Callable[[], list[click.Parameter]], str]] = {
     "info": ("What is in a fleet: captures, devices, builds, bytes?", list, ""),
     "refused": ("Which captures were not taken, and why?", list, ""),
     "grew": (
-        "Which process has more since a build?\n\nMedians over devices of each device's median, "
-        "before the build and from it on.",
+        """Which process has more since a build?
+
+        Medians over devices of each device's median, before the build and from it on.""",
         lambda: [
             click.Option(["--since-build"], help="A build of the fleet; the newest if not given."),
             _rule(),
@@ -134,7 +135,7 @@ def fleet_group(say: Say = _emit, name: str = "fleet") -> click.Group:
         help="Many captures of many machines: which process grew, what leaks, who is unlike the "
         "others?\n\nFLEET is a folder, or a URL such as s3://lab/fleet. `add` makes it.",
         epilog="\b\nExample:\n  magmem fleet make captures\n"
-        "  magmem fleet add lab 'captures/**/*.json' --labels '{device}/{build}.{captured_at}.json'\n"
+        "  magmem fleet add lab captures --labels '{device}/{build}.{captured_at}.json'\n"
         "  magmem fleet grew lab --since-build 2026.06",
     )
     for question, (words, own, example) in QUESTIONS.items():
@@ -347,7 +348,7 @@ def _client(address: str) -> Any:
     except ImportError:
         raise needs("cluster", "distributed") from None
     try:
-        return Client(address, timeout=10)
+        return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise FleetError(f"{address}: expected a Dask scheduler, found {error}") from None
 
@@ -398,7 +399,9 @@ def _forget(say: Say) -> click.Command:
             _fleet(),
             click.Option(["--device"], help="Captures of this device."),
             click.Option(["--build"], help="Captures of this build."),
-            click.Option(["--before"], metavar="TIME", help="Captures from before, such as 2026-06."),
+            click.Option(
+                ["--before"], metavar="TIME", help="Captures from before, such as 2026-06."
+            ),
             _key_option(),
             *output_parameters(),
         ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from magmem.accounting.report import columns_text, one_line
+from magmem.accounting.report import columns_text
 from magmem.listing import Listing, count, wrapped
+from magmem.printable import one_line
 from magmem.sizes import format_size
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ def answer(
     if note:
         lines.append(wrapped(note))
     lines.append(wrapped(left_out_text(left_out, every)))
-    return Answer(
-        "\n".join([*lines, ""]), frame, title=title, question=question, left_out=left_out
-    )
+    return Answer("\n".join([*lines, ""]), frame, title=title, question=question, left_out=left_out)
 
 
 def left_out_text(left_out: int, every: int) -> str:
@@ -90,6 +89,7 @@ def table_lines(frame: Any) -> list[str]:
 
 
 def _cell(name: str, value: Any) -> str:
+    """A value as the table shows it."""
     import pandas as pd
 
     if value is None or value is pd.NaT or value is pd.NA:
@@ -103,7 +103,7 @@ def _cell(name: str, value: Any) -> str:
     if name == "growth_percent":
         return f"{value:+.1f}%"
     if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d %H:%M").removesuffix(" 00:00")
+        return str(value.strftime("%Y-%m-%d %H:%M")).removesuffix(" 00:00")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -144,7 +144,7 @@ def work(job: Job) -> Outcome:
             data = _bytes_of(item, job, aliases)
             snap = item.snap if item.snap is not None else snapshot_from(data, item.source)
             facts = facts_of(snap, aliases)
-        except (CaptureError, MagmemError, Exception) as error:  # noqa: BLE001 (one capture, named)
+        except (CaptureError, MagmemError, Exception) as error:
             outcome.refused.append(refuse(item, error, aliases))
             continue
         _moment(item, snap)
@@ -218,12 +218,10 @@ def _write(job: Job, taken: list[tuple[Item, Facts, bytes | None]], aliases: Ali
     originals = [item.original for item, _, _ in taken]
     if taken[0][2] is not None and not any(originals):
         originals = [name] * len(taken)
-        columns = {"capture_id": ids, "bytes": [data for _, _, data in taken]}
+        columns: dict[str, list[Any]] = {"capture_id": ids, "bytes": [data for _, _, data in taken]}
         kinds = {"capture_id": "VARCHAR", "bytes": "BLOB"}
         job.place.write(f"originals/{name}.parquet", parquet_bytes(columns, kinds, footer))
-    heads = {
-        key: ids if key == "capture_id" else [one.get(key) for one in labels] for key in types
-    }
+    heads = {key: ids if key == "capture_id" else [one.get(key) for one in labels] for key in types}
     for table in ("processes", "hidden", "ledger", "vmos"):
         counts = [len(next(iter(facts.rows[table].values()))) for _, facts, _ in taken]
         columns = {
@@ -234,7 +232,7 @@ def _write(job: Job, taken: list[tuple[Item, Facts, bytes | None]], aliases: Ali
             columns[key] = [value for _, facts, _ in taken for value in facts.rows[table][key]]
         data = parquet_bytes(columns, {**types, **TABLES[table]}, footer)
         job.place.write(f"facts-{LAYOUT}/{table}/{name}.parquet", data)
-    captures = dict(heads)
+    captures: dict[str, list[Any]] = dict(heads)
     for key in TABLES["captures"]:
         captures[key] = [facts.capture.get(key) for _, facts, _ in taken]
     captures["source"] = [aliases("source", item.source) for item, _, _ in taken]

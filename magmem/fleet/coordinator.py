@@ -12,6 +12,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
@@ -91,7 +92,7 @@ def _killer(job: Job) -> Outcome:
 
 
 class Here:
-    """This process, one batch after another."""
+    """The process itself, one batch after another."""
 
     width = 1
 
@@ -136,9 +137,7 @@ class Pool:
 
     def wait(self, tickets: Iterable[Any]) -> list[tuple[Any, Fate, Outcome | None]]:
         """Wait for the first ones."""
-        done, _ = concurrent.futures.wait(
-            tickets, return_when=concurrent.futures.FIRST_COMPLETED
-        )
+        done, _ = concurrent.futures.wait(tickets, return_when=concurrent.futures.FIRST_COMPLETED)
         return [self._fate(future) for future in done]
 
     @staticmethod
@@ -165,7 +164,7 @@ class Cluster:
             import distributed
         except ImportError:
             raise needs("cluster", "distributed") from None
-        self._distributed = distributed
+        self._distributed: Any = distributed
         self.client = client
         self.width = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
@@ -176,10 +175,9 @@ class Cluster:
     def wait(self, tickets: Iterable[Any]) -> list[tuple[Any, Fate, Outcome | None]]:
         """Wait for the first ones; workers that have come meanwhile get work too."""
         futures = list(tickets)
-        try:
+        # What was cancelled is found by its status.
+        with suppress(concurrent.futures.CancelledError, self._distributed.CancelledError):
             self._distributed.wait(futures, return_when="FIRST_COMPLETED")
-        except (self._distributed.client.FutureCancelledError, concurrent.futures.CancelledError):
-            pass
         self.width = max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
         return [self._fate(future) for future in futures if future.status != "pending"]
 
@@ -202,5 +200,3 @@ def engine_for(workers: int | None, client: Any) -> Engine:
     if client is not None:
         return Cluster(client)
     return Pool(workers) if workers and workers > 1 else Here()
-
-

@@ -111,7 +111,7 @@ class Engine:
         if files:
             listed = ", ".join(map(text, files))
             scan = f"read_parquet([{listed}], union_by_name = true, filename = '_file')"
-            rows = self.query(f"DESCRIBE SELECT * FROM {scan}")  # noqa: S608 (our own paths)
+            rows = self.query(f"DESCRIBE SELECT * FROM {scan}")
             there = [row[0] for row in rows if row[0] != "_file"]
         columns = [
             f"{quoted(key)}::{kind} AS {quoted(key)}"
@@ -150,7 +150,9 @@ class Engine:
 
     def _refused(self) -> None:
         stems = self.place.names("refused", ".parquet")
-        columns = ", ".join(f"{quoted(key)}::{kind} AS {quoted(key)}" for key, kind in REFUSED.items())
+        columns = ", ".join(
+            f"{quoted(key)}::{kind} AS {quoted(key)}" for key, kind in REFUSED.items()
+        )
         if stems:
             files = ", ".join(text(self.place.url(f"refused/{stem}.parquet")) for stem in stems)
             source = f"SELECT {columns} FROM read_parquet([{files}], union_by_name = true)"

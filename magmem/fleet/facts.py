@@ -162,9 +162,7 @@ def _summed(lines: Columns) -> dict[str, int | None]:
     return {name: sums[name] for name in LINES}
 
 
-def _processes(
-    snap: Snapshot, attribution: Attribution, book: Ledger, rename: Rename
-) -> Columns:
+def _processes(snap: Snapshot, attribution: Attribution, book: Ledger, rename: Rename) -> Columns:
     population = attribution.population
     count = len(population)
     nothing: list[Any] = [None] * count
@@ -294,4 +292,3 @@ def _plain(column: Any) -> list[Any]:
     """The values of a nullable column, None where missing."""
     values: list[Any] = column.array.to_numpy(dtype=object, na_value=None).tolist()
     return values
-

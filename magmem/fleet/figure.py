@@ -91,10 +91,16 @@ def _bars(axes: Any, question: str, frame: Any, theme: Theme, dark: bool) -> Non
     axes.axis("off")
     column = VALUES[question]
     values = [0.0 if _missing(value) else float(value) for value in frame[column].tolist()]
-    tops = [float(value) for value in frame["max_bytes"].tolist()] if question == "percentiles" else values
+    tops = (
+        [float(value) for value in frame["max_bytes"].tolist()]
+        if question == "percentiles"
+        else values
+    )
     low, high = min(0.0, *values), max(1e-9, *tops)
     span = high - low
-    axes.set(xlim=(low - 0.16 * span * (low < 0), high + 0.16 * span), ylim=(len(values) - 0.4, -0.6))
+    axes.set(
+        xlim=(low - 0.16 * span * (low < 0), high + 0.16 * span), ylim=(len(values) - 0.4, -0.6)
+    )
     axes.axvline(0, color=theme.line, lw=0.8)
     for row, (value, name) in enumerate(zip(values, row_names(question, frame), strict=True)):
         tint = CHANGES["grew" if value > 0 else "shrank"]
@@ -156,7 +162,9 @@ def _over_time(axes: Any, frame: Any, theme: Theme, dark: bool) -> None:
         at = [times.index(moment) for moment in rows[unit].tolist()]
         sizes = [float(size) for size in rows["mean_bytes"].tolist()]
         base = [bottom[times[place]] for place in at]
-        axes.bar(at, sizes, bottom=base, width=0.7, color=tint.dark if dark else tint.light, label=why)
+        axes.bar(
+            at, sizes, bottom=base, width=0.7, color=tint.dark if dark else tint.light, label=why
+        )
         for place, size in zip(at, sizes, strict=True):
             bottom[times[place]] += size
     step = max(1, len(times) // 8)

@@ -21,11 +21,15 @@ __all__ = ["Labels", "labeller", "time_text"]
 Labels = dict[str, str]
 """Label to value; what is not known is left out."""
 
-_TIME = r"\d{4}-?\d\d-?\d\d(?:[T _-]?\d\d(?:[:.-]?\d\d(?:[:.-]?\d\d(?:\.\d+)?)?)?)?(?:Z|[+-]\d\d:?\d\d)?|\d{9,10}"
+_TIME = (
+    r"\d{4}-?\d\d-?\d\d(?:[T _-]?\d\d(?:[:.-]?\d\d(?:[:.-]?\d\d(?:\.\d+)?)?)?)?"
+    r"(?:Z|[+-]\d\d:?\d\d)?|\d{9,10}"
+)
 _PARTS = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[T _-]?(\d\d)(?:[:.-]?(\d\d)(?:[:.-]?(\d\d)(?:\.(\d+))?)?)?)?"
     r"(Z|[+-]\d\d:?\d\d)?"
 )
+_MONTH = re.compile(r"\d{4}-\d\d")
 _EPOCH = re.compile(r"\d{9,10}")
 
 
@@ -43,7 +47,7 @@ def time_text(value: object) -> str:
     text = str(value).strip()
     if _EPOCH.fullmatch(text):
         return datetime.fromtimestamp(int(text), UTC).replace(tzinfo=None).isoformat()
-    found = _PARTS.fullmatch(text)
+    found = _PARTS.fullmatch(f"{text}-01" if _MONTH.fullmatch(text) else text)
     if not found:
         raise ValueError(f"expected a time such as 2026-06-01T05:00, found {text!r}")
     year, month, day, hour, minute, second, fraction, zone = found.groups()

@@ -67,7 +67,7 @@ def parquet_bytes(
     with tempfile.TemporaryDirectory(prefix="magmem-") as scratch:
         path = Path(scratch) / "rows.parquet"
         writer.execute(
-            f"COPY (SELECT {casts} FROM rows) TO {text(str(path))} "  # noqa: S608 (quoted names)
+            f"COPY (SELECT {casts} FROM rows) TO {text(str(path))} "
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
         )
         writer.unregister("rows")

@@ -73,13 +73,13 @@ class Policy:
             return None
         try:
             told = json.loads(data)
-            if told["format"] != FORMAT:
-                raise ValueError(f"format {told['format']!r}")
-            layout = int(told["layout"])
-        except (ValueError, KeyError, TypeError) as error:
+            layout = int(told["layout"]) if told["format"] == FORMAT else 0
+        except (ValueError, KeyError, TypeError):
+            layout = 0
+        if layout < 1:
             raise FleetError(
-                f"{place.full(FILE)}: expected a file of a magmem fleet, found {error}"
-            ) from None
+                f"{place.full(FILE)}: expected the file of a magmem fleet, found {data[:60]!r}"
+            )
         if layout > LAYOUT:
             raise NewerFleet(place.root, layout, str(told.get("magmem")), LAYOUT, __version__)
         names = told.get("names") or {}

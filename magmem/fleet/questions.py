@@ -12,8 +12,19 @@ from typing import Any
 from magmem.fleet.engine import Engine
 from magmem.fleet.errors import FleetError
 
-__all__ = ["MEASURES", "RULES", "Asked", "builds_of", "grew", "hidden", "leaks", "like", "outliers",
-           "percentiles", "regressions"]
+__all__ = [
+    "MEASURES",
+    "RULES",
+    "Asked",
+    "builds_of",
+    "grew",
+    "hidden",
+    "leaks",
+    "like",
+    "outliers",
+    "percentiles",
+    "regressions",
+]
 
 RULES = {
     "exact": "exact_bytes",
@@ -78,18 +89,18 @@ def _left_out(engine: Engine, column: str, table: str) -> tuple[int, int]:
     """Captures in which the column is missing, and captures in all."""
     (every,), *_ = engine.query("SELECT count(*) FROM captures")
     if table == "captures":
-        (known,), *_ = engine.query(f"SELECT count({column}) FROM captures")  # noqa: S608 (ours)
+        (known,), *_ = engine.query(f"SELECT count({column}) FROM captures")
         return every - known, every
     if column in ("reported_pss_bytes", "magenta_2017_bytes"):
         (known,), *_ = engine.query(
-            f"SELECT count(DISTINCT capture_id) FROM processes WHERE {column} IS NOT NULL"  # noqa: S608
+            f"SELECT count(DISTINCT capture_id) FROM processes WHERE {column} IS NOT NULL"
         )
         return every - known, every
     (complete,), *_ = engine.query("SELECT count(*) FILTER (complete) FROM captures")
     if complete == every:
         return 0, every
     (known,), *_ = engine.query(
-        f"SELECT count(DISTINCT capture_id) FROM processes WHERE {column} IS NOT NULL"  # noqa: S608
+        f"SELECT count(DISTINCT capture_id) FROM processes WHERE {column} IS NOT NULL"
     )
     (without,), *_ = engine.query("SELECT count(*) FROM captures WHERE complete AND processes = 0")
     return every - known - without, every
@@ -121,7 +132,7 @@ def grew(engine: Engine, since_build: str | None, rule: str, limit: int) -> Aske
             round(100 * (after / nullif(before, 0) - 1), 1) AS growth_percent, devices
         FROM both_sides WHERE before IS NOT NULL AND after IS NOT NULL
         ORDER BY growth_bytes DESC, name LIMIT ?
-        """,  # noqa: S608 (the column is one of ours)
+        """,
         [after, limit],
     )
     return (frame, *_left_out(engine, column, "processes"))
@@ -137,7 +148,7 @@ def percentiles(engine: Engine, rule: str, limit: int) -> Asked:
             quantile_disc({column}, 0.99) AS p99_bytes, max({column}) AS max_bytes
         FROM processes WHERE {column} IS NOT NULL GROUP BY name
         ORDER BY p50_bytes DESC, name LIMIT ?
-        """,  # noqa: S608
+        """,
         [limit],
     )
     return (frame, *_left_out(engine, column, "processes"))
@@ -161,7 +172,7 @@ def regressions(engine: Engine, rule: str, limit: int) -> Asked:
             (round(size) - round(before))::BIGINT AS growth_bytes,
             round(100 * (size / nullif(before, 0) - 1), 1) AS growth_percent, devices
         FROM pairs WHERE before IS NOT NULL ORDER BY growth_bytes DESC, name, build LIMIT ?
-        """,  # noqa: S608
+        """,
         [builds_of(engine), limit],
     )
     return (frame, *_left_out(engine, column, "processes"))
@@ -186,7 +197,7 @@ def leaks(engine: Engine, of: str, by: str, limit: int) -> Asked:
                 regr_slope({column}, {hours}) AS slope
             FROM captures WHERE {column} IS NOT NULL AND captured_at IS NOT NULL
             GROUP BY device, build
-        ) {tail}"""  # noqa: S608
+        ) {tail}"""
         return (engine.typed(sql, [limit]), *_left_out(engine, column, "captures"))
     if by not in ("holder", "process"):
         raise ValueError(f"expected device, holder or process, found {by!r}")
@@ -195,7 +206,7 @@ def leaks(engine: Engine, of: str, by: str, limit: int) -> Asked:
         "SELECT capture_id, device, build, captured_at, holder, sum(size_bytes)::BIGINT AS size "
         "FROM hidden WHERE holder IS NOT NULL GROUP BY ALL"
         if by == "holder"
-        else f"SELECT device, build, captured_at, name AS process, sum({column})::BIGINT AS size "  # noqa: S608
+        else f"SELECT device, build, captured_at, name AS process, sum({column})::BIGINT AS size "
         f"FROM processes WHERE {column} IS NOT NULL GROUP BY ALL"
     )
     sql = f"""
@@ -204,7 +215,7 @@ def leaks(engine: Engine, of: str, by: str, limit: int) -> Asked:
             round(max({hours}) - min({hours}), 1) AS hours, max_by(size, captured_at) AS last_bytes,
             round(regr_r2(size, {hours}), 3) AS fit, regr_slope(size, {hours}) AS slope
         FROM points WHERE captured_at IS NOT NULL GROUP BY device, build, {by}
-    ) {tail}"""  # noqa: S608
+    ) {tail}"""
     return (engine.typed(sql, [limit]), *_left_out(engine, "hidden_bytes", "captures"))
 
 
@@ -229,7 +240,7 @@ def hidden(engine: Engine, every: str) -> Asked:
             round(size / captures)::BIGINT AS mean_bytes, size::BIGINT AS total_bytes
         FROM sums JOIN known ON sums.{every} IS NOT DISTINCT FROM known.{every}
         ORDER BY 1, mean_bytes DESC, why
-        """  # noqa: S608
+        """
     )
     return (frame, *_left_out(engine, "hidden_bytes", "captures"))
 
@@ -258,7 +269,7 @@ def outliers(engine: Engine, of: str, limit: int) -> Asked:
             arg_max(captured_at, abs(z)) AS captured_at, arg_max(capture_id, abs(z)) AS capture_id
         FROM scored WHERE z IS NOT NULL GROUP BY device
         ORDER BY abs(arg_max(z, abs(z))) DESC, device LIMIT ?
-        """,  # noqa: S608
+        """,
         [limit],
     )
     return (frame, *_left_out(engine, column, "captures"))
@@ -292,13 +303,14 @@ def like(engine: Engine, capture_id: str, rule: str, limit: int) -> Asked:
             common AS common_bytes, device, build, captured_at, capture_id
         FROM alike CROSS JOIN total JOIN captures USING (capture_id)
         WHERE capture_id <> ? ORDER BY likeness DESC, capture_id LIMIT ?
-        """,  # noqa: S608
+        """,
         [one, one, limit],
     )
     if not len(frame) and not engine.query(
-        f"SELECT 1 FROM processes WHERE capture_id = ? AND {column} IS NOT NULL LIMIT 1",  # noqa: S608
+        f"SELECT 1 FROM processes WHERE capture_id = ? AND {column} IS NOT NULL LIMIT 1",
         [one],
     ):
-        raise FleetError(f"this capture has no {rule} PSS of processes: there is nothing to compare")
+        raise FleetError(
+            f"this capture has no {rule} PSS of processes: there is nothing to compare"
+        )
     return (frame, *_left_out(engine, column, "processes"))
-

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from magmem import __version__
 from magmem.fleet.batch import Item, Job, batch_name, work
+from magmem.fleet.catalog import facts_path
 from magmem.fleet.engine import Engine
 from magmem.fleet.parquet import text
 from magmem.fleet.place import Place
@@ -33,7 +34,7 @@ def refresh(
     condition = "true" if every else f"magmem IS DISTINCT FROM {text(__version__)}"
     found = engine.query(
         "SELECT DISTINCT parse_filename(_file, true) AS batch FROM _captures "
-        f"WHERE {condition} OR _file NOT LIKE '%/facts-{LAYOUT}/%' ORDER BY 1"  # noqa: S608
+        f"WHERE {condition} OR _file NOT LIKE '%/facts-{LAYOUT}/%' ORDER BY 1"
     )
     done = 0
     for number, (batch,) in enumerate(found):
@@ -52,12 +53,14 @@ def refresh(
 
 def _items(place: Place, engine: Engine, batch: str) -> tuple[list[Item], bool]:
     """The captures of a batch with their bytes, and whether every one has them."""
-    labels = ["device", "build", "captured_at", *engine.further]
+    path = facts_path(engine.catalog.batches[batch], "captures", batch)
+    # Its own file: the view names batches that are deleted by now.
+    scan = f"read_parquet({text(place.url(path))})"
+    there = {row[0] for row in engine.query(f"DESCRIBE SELECT * FROM {scan}")}
+    labels = [name for name in ("device", "build", "captured_at", *engine.further) if name in there]
     names = ", ".join(f'"{label}"' for label in labels)
     rows = engine.query(
-        f"SELECT capture_id, source, sha256, source_bytes, original, {names} FROM _captures "  # noqa: S608
-        "WHERE parse_filename(_file, true) = ?",
-        [batch],
+        f"SELECT capture_id, source, sha256, source_bytes, original, {names} FROM {scan}"
     )
     packs = {row[4] for row in rows}
     if None in packs:
@@ -65,7 +68,7 @@ def _items(place: Place, engine: Engine, batch: str) -> tuple[list[Item], bool]:
     data: dict[str, bytes] = {}
     for pack in packs:
         url = text(place.url(f"originals/{pack}.parquet"))
-        data |= dict(engine.query(f"SELECT capture_id, bytes FROM read_parquet({url})"))  # noqa: S608
+        data |= dict(engine.query(f"SELECT capture_id, bytes FROM read_parquet({url})"))
     items = []
     for capture_id, source, sha256, size, original, *values in rows:
         known = {
@@ -77,5 +80,3 @@ def _items(place: Place, engine: Engine, batch: str) -> tuple[list[Item], bool]:
         item.original = original
         items.append(item)
     return items, True
-
-

@@ -14,6 +14,7 @@ from magmem.fleet.batch import Item, read_bytes
 from magmem.fleet.errors import FleetError
 from magmem.fleet.labels import Labels, cleaned
 from magmem.fleet.policy import Aliases
+from magmem.snapshot.source import snapshot_of
 
 __all__ = ["hashed", "items_of"]
 
@@ -61,9 +62,11 @@ def _said(error: Exception) -> tuple[str, str]:
 def _flat(sources: Any) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
     if isinstance(sources, tuple) and len(sources) == 2 and isinstance(sources[1], Mapping):
         yield sources
-    elif isinstance(sources, (str, PathLike)) or callable(getattr(sources, "snapshot", None)):
-        yield sources, None
-    elif hasattr(sources, "coverage"):  # a Snapshot
+    elif (
+        isinstance(sources, (str, PathLike))
+        or callable(getattr(sources, "snapshot", None))
+        or hasattr(sources, "coverage")
+    ):
         yield sources, None
     elif isinstance(sources, Iterable):
         for source in sources:
@@ -104,7 +107,7 @@ def _from_memory(source: Any, own: Mapping[str, Any] | None) -> Item:
     from magmem.captures import dump_machine
 
     labels = cleaned(own if own is not None else getattr(source, "labels", None) or {})
-    snap = source if hasattr(source, "coverage") else source.snapshot()
+    snap = snapshot_of(source)
     name = getattr(source, "path", None) or snap.name or "snapshot"
     return Item(str(name), labels, data=dump_machine(snap).encode(), snap=snap)
 

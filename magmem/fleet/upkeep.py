@@ -64,9 +64,9 @@ def rewrite(place: Place, olds: Sequence[tuple[str, int]], keep: str = "true") -
         ]
         if not paths:
             return "", []
-        source = f"read_parquet([{', '.join(paths)}], union_by_name = true)"
+        source = f"read_parquet([{', '.join(paths)}], union_by_name = true, filename = '_file')"
         rows = reader.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-        return source, [row[0] for row in rows]
+        return source, [row[0] for row in rows if row[0] != "_file"]
 
     source, _ = scan("captures")
     (ids,) = zip(
@@ -84,14 +84,14 @@ def rewrite(place: Place, olds: Sequence[tuple[str, int]], keep: str = "true") -
         known = {**LABELS, **TABLES[table]}
         kinds = {key: known.get(key, "VARCHAR") for key in [*known, *there] if key in there}
         casts = ", ".join(f"{quoted(key)}::{kind} AS {quoted(key)}" for key, kind in kinds.items())
-        single = (
-            " QUALIFY row_number() OVER (PARTITION BY capture_id) = 1" if table == "captures" else ""
-        )
+        # Of a capture that two ingests brought, the first batch by name is kept.
+        single = " QUALIFY _file = min(_file) OVER (PARTITION BY capture_id)"
         footer = {"magmem": __version__, "layout": str(LAYOUT), "replaces": replaces}
         _copy(
             place,
             reader,
-            f"SELECT {casts} FROM {source} WHERE {keep}{single} ORDER BY device, build, captured_at",
+            f"SELECT {casts} FROM {source} WHERE {keep}{single} "
+            "ORDER BY device, build, captured_at",
             footer,
             facts_path(LAYOUT, table, name),
         )
@@ -135,9 +135,7 @@ def compact(place: Place, most_captures: int, progress: Progress = None) -> tupl
     size = 0
     for batch, layout in catalog.batches.items():
         path = place.url(facts_path(layout, "captures", batch))
-        (rows,) = reader.execute(
-            "SELECT num_rows FROM parquet_file_metadata(?)", [path]
-        ).fetchone()
+        (rows,) = reader.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchone()
         if rows * 2 > most_captures and layout == LAYOUT:
             continue
         if size + rows > most_captures and groups[-1]:
@@ -178,13 +176,12 @@ def forget(place: Place, condition: str, progress: Progress = None) -> int:
     engine = Engine(place)
     try:
         found = engine.query(
-            f"SELECT DISTINCT capture_id, original, parse_filename(_file, true) FROM _captures WHERE {condition}"  # noqa: S608
+            "SELECT DISTINCT capture_id, original, parse_filename(_file, true) FROM _captures "
+            f"WHERE {condition}"
         )
         gone = {capture for capture, _, _ in found}
         touched = sorted({batch for _, _, batch in found})
-        refused = engine.query(
-            f"SELECT sha256, source FROM refused WHERE {condition}"  # noqa: S608
-        )
+        refused = engine.query(f"SELECT sha256, source FROM refused WHERE {condition}")
         used = {
             name
             for (name,) in engine.query(

@@ -137,9 +137,7 @@ def fleet(
     return _captures(devices, names, hours, seed)
 
 
-def _captures(
-    devices: int, builds: Sequence[str], hours: int, seed: int
-) -> Iterator[FleetCapture]:
+def _captures(devices: int, builds: Sequence[str], hours: int, seed: int) -> Iterator[FleetCapture]:
     width = len(str(devices))
     chance = random.Random(f"caches {seed}")  # noqa: S311 (a seeded story, no secret)
     caching = set(chance.sample(range(devices), min(2, devices // 3)))
@@ -164,20 +162,19 @@ class _Lab:
         self.chance = random.Random(f"{device} {seed}")  # noqa: S311 (a seeded story, no secret)
         self.leaks = number % 5 == 1
         self.log: Mapping | None = None
-        self.machine = Machine(
-            "512M", self.chance.randrange(1 << 30), name=device, history=False
-        )
+        self.machine = Machine("512M", self.chance.randrange(1 << 30), name=device, history=False)
         root = self.machine.root_job
         library = root.spawn("fshost").create_vmo(800 * K, "libc.so")
         library.commit(0, 600 * K)
         self.people: dict[str, Process] = {}
-        for name, used in SERVICES:
+        for name, usual in SERVICES:
             process = root.spawn(name)
             self.people[name] = process
+            used = usual
             if name == PLANTED["grows"] and is_guilty:
-                used = used * 4 // 3
-            if name == PLANTED["shrinks"] and is_guilty:
-                used = used * 3 // 4
+                used = usual * 4 // 3
+            elif name == PLANTED["shrinks"] and is_guilty:
+                used = usual * 3 // 4
             pages = used // 4 + self.chance.randrange(-4, 5)
             use_heap(process, max(2 * M, 2 * used * K), max(4, pages) * 4 * K)
             own = vmo_handle(process.open(library.vmo))
