@@ -6,7 +6,7 @@ from math import log2
 
 import pytest
 from magmem_widgets import AddressSpaceExplorer
-from magmem_widgets.aspace_tree import KERNEL, Spaces
+from magmem_widgets.aspace.tree import KERNEL, Spaces
 
 import magmem
 from magmem.sim import Machine

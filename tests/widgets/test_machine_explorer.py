@@ -327,7 +327,7 @@ def test_choosing_another_line_puts_no_line_into_words_again(
 ) -> None:
     """The lines on screen are kept until others, or other texts, are to be seen."""
     before = explorer.view.sheet["rows"]
-    monkeypatch.setattr("magmem_widgets.machine.rows_data", None)
+    monkeypatch.setattr("magmem_widgets.machine.explorer.rows_data", None)
     do(explorer, "select", at=3)
     assert (explorer.view.sheet["at"], explorer.view.sheet["rows"]) == (3, before)
     with pytest.raises(TypeError):

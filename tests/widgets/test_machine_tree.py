@@ -10,9 +10,9 @@ import pytest
 from accounting.tiny import Map, Vmo, machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from magmem_widgets.machine_facts import MachineFacts
-from magmem_widgets.machine_rows import MachineRows, Order
-from magmem_widgets.machine_tree import MachineTree, Names
+from magmem_widgets.machine.facts import MachineFacts
+from magmem_widgets.machine.rows import MachineRows, Order
+from magmem_widgets.machine.tree import MachineTree, Names
 from support.random_snapshots import random_machine
 
 import magmem
@@ -113,7 +113,7 @@ def test_names_are_found_whatever_their_case() -> None:
 
 def children(rows: MachineRows, row: int, kind: str) -> list[int]:
     """Rows of a kind below a row."""
-    from magmem_widgets.machine_block import KINDS
+    from magmem_widgets.machine.block import KINDS
 
     found = [(each, rows.block_of(each)) for each in rows.below(row).tolist()]
     return [each for each, place in found if place and KINDS[place[0].block.kind[place[1]]] == kind]

@@ -17,8 +17,7 @@ from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.history import TimeMachine
 from magmem_widgets.kernel import KernelExplorer
 from magmem_widgets.lab import MultiplyMappedLab
-from magmem_widgets.machine import MachineExplorer
-from magmem_widgets.machine_sheet import MachineView
+from magmem_widgets.machine import MachineExplorer, MachineView
 from magmem_widgets.predictions import load_ipython_extension
 from magmem_widgets.pss import PssExplorer
 from magmem_widgets.treemap import TreemapExplorer, TreemapView

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from magmem_widgets.aspace import AddressSpaceExplorer
+from magmem_widgets.aspace.explorer import AddressSpaceExplorer
 from magmem_widgets.challenges.goal import Goal
 from magmem_widgets.history import TimeMachine
-from magmem_widgets.machine import MachineExplorer
+from magmem_widgets.machine.explorer import MachineExplorer
 from magmem_widgets.treemap import TreemapExplorer
 
 __all__ = ["BROWSER", "FIRST_LOOK", "HISTORY", "LEAK", "MUSIC", "SHELL", "SPACE", "TREEMAP"]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from magmem_widgets.machine_rows import COLUMNS
-from magmem_widgets.machine_sheet import WINDOW, rows_data
+from magmem_widgets.machine.rows import COLUMNS
+from magmem_widgets.machine.sheet import WINDOW, rows_data
 
 if TYPE_CHECKING:
-    from magmem_widgets.machine import MachineExplorer
+    from magmem_widgets.machine.explorer import MachineExplorer
 
 __all__ = ["Acts"]
 

@@ -16,9 +16,9 @@ from ipywidgets import HBox, ToggleButtons, Widget
 from magmem.accounting.diff import Diff, diff
 from magmem.printable import one_line
 from magmem.snapshot.source import Source
-from magmem_widgets.changes import KINDS, ORDERS, Change, Changes, Sum
-from magmem_widgets.diff_table import Table, draw_head, draw_table, tip
-from magmem_widgets.diff_words import SECTIONS, SIGNS, about, amount, exact_bytes, overall, size
+from magmem_widgets.diff.changes import KINDS, ORDERS, Change, Changes, Sum
+from magmem_widgets.diff.table import Table, draw_head, draw_table, tip
+from magmem_widgets.diff.words import SECTIONS, SIGNS, about, amount, exact_bytes, overall, size
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Mark, Scene
 

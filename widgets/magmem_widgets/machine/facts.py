@@ -19,7 +19,7 @@ from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES, Snapshot
 from magmem.tools.vmo_rows import rights_words
-from magmem_widgets.machine_tree import Bools, Names, plain
+from magmem_widgets.machine.tree import Bools, Names, plain
 
 __all__ = ["Grouped", "MachineFacts"]
 

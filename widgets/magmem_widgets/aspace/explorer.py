@@ -16,7 +16,7 @@ from ipywidgets import Dropdown, HBox, IntSlider, Widget
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES
 from magmem.snapshot.source import Source, snapshot_of
-from magmem_widgets.aspace_tree import Node, Spaces, Use
+from magmem_widgets.aspace.tree import Node, Spaces, Use
 from magmem_widgets.explorer import Explorer
 from magmem_widgets.scene import Scene
 

@@ -22,14 +22,14 @@ from magmem.kernel.runs import Ints
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.treemap.treemap import Treemap, treemap
 from magmem_widgets.explorer import Explorer
-from magmem_widgets.machine_acts import Acts
-from magmem_widgets.machine_facts import MachineFacts
-from magmem_widgets.machine_lines import MachineLines
-from magmem_widgets.machine_rows import COLUMNS, MachineRows, Order
-from magmem_widgets.machine_sheet import UNITS, MachineView, Sent, rows_data, sheet
-from magmem_widgets.machine_still import outline, still
-from magmem_widgets.machine_sums import RULES
-from magmem_widgets.machine_tree import MachineTree
+from magmem_widgets.machine.acts import Acts
+from magmem_widgets.machine.facts import MachineFacts
+from magmem_widgets.machine.lines import MachineLines
+from magmem_widgets.machine.rows import COLUMNS, MachineRows, Order
+from magmem_widgets.machine.sheet import UNITS, MachineView, Sent, rows_data, sheet
+from magmem_widgets.machine.still import outline, still
+from magmem_widgets.machine.sums import RULES
+from magmem_widgets.machine.tree import MachineTree
 from magmem_widgets.scene import Scene
 from magmem_widgets.treemap import TreemapView
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from magmem.kernel.runs import Ints
 from magmem.snapshot import Snapshot
-from magmem_widgets.machine_block import VMO, Block
-from magmem_widgets.machine_facts import MachineFacts
-from magmem_widgets.machine_inside import Inside
-from magmem_widgets.machine_sums import Exact, Sums, sums_of
-from magmem_widgets.machine_tree import (
+from magmem_widgets.machine.block import VMO, Block
+from magmem_widgets.machine.facts import MachineFacts
+from magmem_widgets.machine.inside import Inside
+from magmem_widgets.machine.sums import Exact, Sums, sums_of
+from magmem_widgets.machine.tree import (
     UNKNOWN,
     Bools,
     MachineTree,
@@ -62,7 +62,7 @@ class MachineRows:
     ----------
     snap : Snapshot
     rule : str
-        A name of `magmem_widgets.machine_sums.RULES`.
+        A name of `magmem_widgets.machine.sums.RULES`.
     facts, tree : MachineFacts and MachineTree, optional
         Of the same snapshot, if they are there already.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from magmem.kernel.runs import Ints
-from magmem_widgets.machine_lines import MachineLines, sized
+from magmem_widgets.machine.lines import MachineLines, sized
 from magmem_widgets.scene import Scene
 
 __all__ = ["outline", "still"]

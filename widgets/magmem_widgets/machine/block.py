@@ -11,8 +11,8 @@ import numpy as np
 
 from magmem.kernel.runs import Ints
 from magmem.snapshot import PAGE_BYTES
-from magmem_widgets.machine_sums import Exact
-from magmem_widgets.machine_tree import NONE
+from magmem_widgets.machine.sums import Exact
+from magmem_widgets.machine.tree import NONE
 
 __all__ = ["HANDLE", "KINDS", "MAPPING", "NOTE", "RUN", "VMO", "Block"]
 

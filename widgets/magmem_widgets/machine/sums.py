@@ -20,7 +20,7 @@ from magmem.errors import MissingData
 from magmem.kernel.runs import Ints
 from magmem.kernel.task_sums import task_sums
 from magmem.snapshot import Snapshot
-from magmem_widgets.machine_tree import NONE, UNKNOWN, MachineTree, plain
+from magmem_widgets.machine.tree import NONE, UNKNOWN, MachineTree, plain
 
 __all__ = ["RULES", "Exact", "Sums", "sums_of"]
 

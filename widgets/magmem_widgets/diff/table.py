@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from magmem.printable import one_line
-from magmem_widgets.changes import KINDS, Change, Changes, Sum
-from magmem_widgets.diff_words import SIGNS, amount, exact_bytes, size
+from magmem_widgets.diff.changes import KINDS, Change, Changes, Sum
+from magmem_widgets.diff.words import SIGNS, amount, exact_bytes, size
 from magmem_widgets.scene import Scene
 
 __all__ = ["Table", "draw_head", "draw_table", "tip"]

@@ -11,7 +11,7 @@ from typing import Final
 from magmem.accounting.report import grouped
 from magmem.listing import count
 from magmem.sizes import format_size
-from magmem_widgets.changes import KINDS, Change, Changes
+from magmem_widgets.diff.changes import KINDS, Change, Changes
 
 __all__ = ["SECTIONS", "SIGNS", "about", "amount", "exact_bytes", "overall", "size"]
 

@@ -22,10 +22,10 @@ from magmem.kernel.runs import Ints
 from magmem.listing import count
 from magmem.sizes import format_size
 from magmem.snapshot import PAGE_BYTES
-from magmem_widgets.machine_block import HANDLE, KINDS, MAPPING, NOTE, RUN, VMO, Block
-from magmem_widgets.machine_facts import MachineFacts
-from magmem_widgets.machine_sums import Exact
-from magmem_widgets.machine_tree import NONE, UNKNOWN, Bools
+from magmem_widgets.machine.block import HANDLE, KINDS, MAPPING, NOTE, RUN, VMO, Block
+from magmem_widgets.machine.facts import MachineFacts
+from magmem_widgets.machine.sums import Exact
+from magmem_widgets.machine.tree import NONE, UNKNOWN, Bools
 
 __all__ = ["Inside"]
 

@@ -10,9 +10,9 @@ import anywidget
 import traitlets
 
 from magmem.kernel.runs import Ints
-from magmem_widgets.machine_lines import RULE_WORDS, MachineLines, sized
-from magmem_widgets.machine_rows import MachineRows
-from magmem_widgets.machine_sums import RULES
+from magmem_widgets.machine.lines import RULE_WORDS, MachineLines, sized
+from magmem_widgets.machine.rows import MachineRows
+from magmem_widgets.machine.sums import RULES
 from magmem_widgets.theme import machine_style, script
 
 __all__ = ["UNITS", "WINDOW", "MachineView", "Sent", "rows_data", "sheet"]

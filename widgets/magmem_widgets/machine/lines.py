@@ -14,9 +14,9 @@ from magmem.kernel.runs import Ints
 from magmem.listing import count
 from magmem.printable import one_line
 from magmem.sizes import format_size
-from magmem_widgets.machine_block import KINDS, NOTE, VMO
-from magmem_widgets.machine_rows import MachineRows
-from magmem_widgets.machine_tree import NONE, UNKNOWN
+from magmem_widgets.machine.block import KINDS, NOTE, VMO
+from magmem_widgets.machine.rows import MachineRows
+from magmem_widgets.machine.tree import NONE, UNKNOWN
 
 __all__ = ["RULE_WORDS", "Line", "MachineLines", "sized"]
 
