@@ -30,20 +30,10 @@ what you expect, then open the answer. The explorers are shown as pictures here;
 JupyterLab.
 """
 
-ASKS = re.compile(
-    r"\*\*(?:\d\. )?[Pp]redict|\bA prediction\b|\bPredict, then\b|"
-    r"\b[Ww]rite\b.*\bdown\b|\bThink first\b"
-)
-"""What the paragraph before a cell says if the cell's result answers a question."""
-
-LEADS_ON = re.compile(r"[^#\n][^\n]*:")
-"""A text cell that is one paragraph, and ends in what the next cell will show."""
-
 ONLY_IN_LAB = re.compile(
-    r"To run a cell, .*|The results that stand here already .*|"
-    r" ?To predict before you see, begin with \*Edit › Clear Outputs of All Cells\*\."
+    r"To run a cell, .*|The first cell loads magmem and the questions\. Run it, then answer .*"
 )
-"""Sentences about what a web page does not have: cells to run, a menu."""
+"""Sentences about what a web page does not have: cells to run."""
 
 
 @dataclass(frozen=True)
@@ -138,38 +128,13 @@ def exporter() -> HTMLExporter:
 
 
 def for_reading(notebook: nbformat.NotebookNode) -> None:
-    """Make a chapter one for the web: no word of menus, and answers that open when asked for."""
-    texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    asking = [bool(ASKS.search(cell.source.split("\n\n")[-1])) for cell in texts]
-    asks = {cell.id: asked for cell, asked in zip(texts, asking, strict=True)}
-    for text in texts:
-        text.source = ONLY_IN_LAB.sub("", text.source)
-    for before, cell, after in zip(*(notebook.cells[at:] for at in range(3)), strict=False):
-        # An exercise's cell prints a question, no answer.
-        if asks.get(before.id) and cell.cell_type == "code" and "exercises.make" not in cell.source:
-            cell.metadata["reveal"] = "What it shows"
-            if after.cell_type == "markdown":
-                reading = read_out(after)
-                cell.outputs += reading
-                # "The same in words:" leads from a picture to a cell that answers too.
-                asks[after.id] |= not reading and LEADS_ON.fullmatch(after.source) is not None
+    """Make a chapter one for the web: without sentences about running cells.
 
-
-def read_out(text: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """Take what reads a result out of a text cell, to be opened with the result.
-
-    That is its first paragraph; a sentence in it that leads on to the next cell stays.
+    Answers are folded already, by the cells that ask for a guess.
     """
-    first, _, rest = text.source.partition("\n\n")
-    if not re.match(r"[A-Z0-9`]", first):
-        return []
-    if first.endswith((":", "?")):
-        first, dot, leads_on = first.rpartition(". ")
-        if not dot:
-            return []
-        first, rest = f"{first}.", f"{leads_on}\n\n{rest}"
-    text.source = rest
-    return [v4.new_output("display_data", {"text/markdown": first})]
+    for text in notebook.cells:
+        if text.cell_type == "markdown":
+            text.source = ONLY_IN_LAB.sub("", text.source)
 
 
 def render(page: Page, before: Page | None, after: Page | None, pages: set[str]) -> str:

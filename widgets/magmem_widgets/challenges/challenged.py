@@ -14,10 +14,16 @@ from magmem.predictions.kept import now
 from magmem_widgets.challenges.goal import Goal
 from magmem_widgets.challenges.goals import GOALS
 from magmem_widgets.explorer import Explorer
+from magmem_widgets.machine import MachineExplorer
 from magmem_widgets.predictions.written import markdown
 from magmem_widgets.theme import ASSETS, script
+from magmem_widgets.treemap import TreemapExplorer
 
 __all__ = ["ChallengeView", "Challenged", "challenge"]
+
+
+LOW = {MachineExplorer: "150px", TreemapExplorer: "340px"}
+"""The height of the tiles below a challenge."""
 
 
 class ChallengeView(anywidget.AnyWidget):
@@ -57,6 +63,10 @@ class Challenged(VBox):  # type: ignore[misc] # traitlets' base is untyped
         super().__init__(children=[self.view, explorer], layout=Layout(width="100%"))
         self.add_class("mx-box")
         self.view.on_msg(self._message)
+        if isinstance(explorer, (MachineExplorer, TreemapExplorer)):
+            # With the line above it, everything shows in a window of 1280 by 800 still.
+            tiles = explorer.tiles if isinstance(explorer, MachineExplorer) else explorer.view
+            tiles.height = LOW[type(explorer)]
         explorer.observe(self._changed)
         self._show("")
 
