@@ -83,7 +83,7 @@ def answers(page: Page, explorer: Locator) -> bool:
 
 
 def test_start_here_shows_list_and_treemap_after_the_guess(page: Page, lab: Lab) -> None:
-    """Notebook 00 shows the guide's `ps` as text and a treemap one can read, once it was guessed."""
+    """Notebook 00 shows the guide's `ps` and a treemap one can read, once it was guessed."""
     open_notebook(page, lab, "00-start-here.ipynb")
     run_all(page)
     cells = model(page)["cells"]
