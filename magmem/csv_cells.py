@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_text", "defused", "restored"]
 
+_SIGNS = ("+", "-", "@", "=")  # alone they are no formula, and the tools print "-" for nothing
 _BEGINNINGS = tuple("=+-@\t\r\n'＝＋－＠")  # spreadsheets take the full-width forms too
 
 
@@ -24,9 +25,11 @@ def defused(cell: object) -> object:
     >>> defused("=1+1"), defused("bin/sh"), defused(-4096)
     ("'=1+1", 'bin/sh', -4096)
     """
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_BEGINNINGS):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    text = cell.lstrip(" ")
+    runs = text.startswith(_BEGINNINGS) and text not in _SIGNS
+    return f"'{cell}" if runs else cell
 
 
 def restored(cell: str) -> str:

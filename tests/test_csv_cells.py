@@ -19,7 +19,7 @@ def test_what_a_spreadsheet_would_run_is_text() -> None:
     """Each beginning of a formula gets an apostrophe, after blanks too; other text gets none."""
     for cell in RUN:
         assert str(defused(cell)) == f"'{cell}"
-    for cell in ("bin/sh", "a=b", "", "1-2"):
+    for cell in ("bin/sh", "a=b", "", "1-2", "-"):
         assert defused(cell) == cell
 
 
