@@ -30,6 +30,9 @@ _EXPORTS = {
     "capture_linux": "magmem.linux.capture",
     "cgroups": "magmem.linux.cgroup_listing",
     "linux_ledger": "magmem.accounting.linux_ledger",
+    "Recording": "magmem.linux.timeline",
+    "read_recording": "magmem.linux.timeline",
+    "record": "magmem.linux.recording",
     "redact": "magmem.linux.redaction",
     "top": "magmem.linux.top",
     # the guide's tools

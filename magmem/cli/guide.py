@@ -42,6 +42,11 @@ PS = Tool(
         click.Option(["-T", "threads"], is_flag=True, help="Include threads."),
         click.Option(["-J", "jobs"], is_flag=True, help="Only show jobs."),
         click.Option(["--units"], default="", metavar="?", help=f"Fix all sizes to {UNITS}."),
+        click.Option(
+            ["--rule"],
+            type=click.Choice(["linux", "magenta-2017"]),
+            help="How shared memory is divided (default: as the kernel captured does).",
+        ),
     ],
 )
 

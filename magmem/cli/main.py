@@ -43,6 +43,8 @@ COMMANDS = {
     "linux-ledger": "magmem.cli.live:linux_ledger",
     "cgroups": "magmem.cli.live:cgroups",
     "fleet": "magmem.cli.fleet:fleet",
+    "record": "magmem.cli.recording:record",
+    "recording": "magmem.cli.recording:recording",
     "exercises": "magmem.cli.exercises:exercises",
     "guesses": "magmem.cli.guesses:guesses",
     "completion": "magmem.cli.completion:completion",

@@ -46,11 +46,12 @@ Examples:
 )
 @click.option(
     "--rule",
-    default="treemap-2017",
-    show_default=True,
-    help="How a shared VMO is divided: a rule of `magmem compare`.",
+    help="How a shared VMO is divided: a rule of `magmem compare`; by default that of the kernel "
+    "captured (linux, else treemap-2017).",
 )
-def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, rule: str) -> int:
+def treemap(
+    capture: tuple[str, ...], output: str, form: str | None, by: str, rule: str | None
+) -> int:
     """Where is all of the memory: a treemap of the whole machine.
 
     Every process with its VMOs, hidden memory, the kernel's own, and what is free. The page is one
@@ -68,7 +69,7 @@ def treemap(capture: tuple[str, ...], output: str, form: str | None, by: str, ru
             f"{form.upper()} is not for a terminal: write it to a file with -o FILE, or ask for "
             "--text."
         )
-    if rule not in RULES:
+    if rule is not None and rule not in RULES:
         raise click.BadParameter(
             f"expected one of {', '.join(RULES)}, found {rule!r}.", param_hint="--rule"
         )

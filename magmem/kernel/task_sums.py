@@ -1,8 +1,8 @@
 """PSS, PRIVATE and SHARED of every task, computed or as the capture's source printed them.
 
-Computed are the kernel's sums of magenta-2017 (reference/accounting.md) where the capture has every
-mapping and knows what is resident in it; jobs are the sums of the processes below them, and a
-process that does not run has nothing.
+Of Linux they are what its kernel reported. Else computed are the kernel's sums of magenta-2017
+(reference/accounting.md) where the capture has every mapping and knows what is resident in it; jobs
+are the sums of the processes below them, and a process that does not run has nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from magmem.kernel.address_space import resident_bytes
 from magmem.kernel.mappings import KernelView, ProcessSums, view_of
 from magmem.kernel.missing import missing
 from magmem.kernel.runs import Ints
+from magmem.kernel.system import LINUX, is_linux, rule_of
 from magmem.kernel.tasks import runs
 from magmem.kernel.tasktree import JOB, PROCESS, TaskTree
 from magmem.snapshot import Snapshot
@@ -50,8 +51,14 @@ class TaskSums:
         return self.pss_bytes, self.private_bytes, self.shared_bytes
 
 
-def task_sums(snap: Snapshot, tool: str) -> TaskSums:
+def task_sums(snap: Snapshot, tool: str, rule: str = "") -> TaskSums:
     """What `ps` and `memgraph` say of every task.
+
+    Parameters
+    ----------
+    rule : str
+        ``magenta-2017`` or ``linux``; empty for that of the kernel captured. Linux's own numbers
+        are those it reported.
 
     Raises
     ------
@@ -60,11 +67,12 @@ def task_sums(snap: Snapshot, tool: str) -> TaskSums:
     """
     tree = TaskTree(snap)
     process = tree.kind == PROCESS
-    if _computable(snap):
+    of_linux = rule_of(snap, rule, tool) == LINUX
+    if not of_linux and _computable(snap):
         pss, private, shared = (_job_sums(tree, sums, process) for sums in _computed(snap))
         return TaskSums(pss, private, shared.mask(tree.kind == JOB), "computed")
     told = [snap.tasks[f"reported_{name}_bytes"] for name in ("pss", "private", "shared")]
-    if all(column.isna().all() for column in told):
+    if (is_linux(snap) and not of_linux) or all(column.isna().all() for column in told):
         raise missing(snap, tool, "mappings", "the mappings of every process, or what ps printed")
     pss, private = (
         _job_sums(tree, integers(column), column.notna().to_numpy()).where(column.isna(), column)

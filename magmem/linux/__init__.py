@@ -12,6 +12,9 @@ from typing import Any
 _EXPORTS = {
     "capture_linux": "magmem.linux.capture",
     "cgroups": "magmem.linux.cgroup_listing",
+    "Recording": "magmem.linux.timeline",
+    "read_recording": "magmem.linux.timeline",
+    "record": "magmem.linux.recording",
     "redact": "magmem.linux.redaction",
     "top": "magmem.linux.top",
 }

@@ -1,9 +1,9 @@
 """``ps``: every task with its PSS, PRIVATE and SHARED bytes.
 
-The numbers are the kernel's sums of magenta-2017 (reference/accounting.md), the layout is
-reference/tools.md "ps". Where a capture knows no mappings, what its source printed is shown
-instead and the listing says so. A capture with resident sizes alone (`ps` before PSS, a report of
-low memory) is shown as `ps` showed it then, with VIRT and RES.
+The numbers are the sums of the kernel captured: magenta-2017 (reference/accounting.md), or what
+Linux reported. The layout is reference/tools.md "ps". Where a capture knows no mappings, what its
+source printed is shown instead and the listing says so. A capture with resident sizes alone (`ps`
+before PSS, a report of low memory) is shown as `ps` showed it then, with VIRT and RES.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pandas as pd
 
 from magmem.errors import MissingData
 from magmem.kernel.missing import as_printed, missing, shares_guessed
+from magmem.kernel.system import is_linux
 from magmem.kernel.task_sums import TaskSums, task_sums
 from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
@@ -42,7 +43,13 @@ STATE_WORDS = {
 }
 
 
-def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "") -> Listing:
+def ps(
+    snap: Source,
+    threads: bool = False,
+    jobs: bool = False,
+    units: str = "",
+    rule: str | None = None,
+) -> Listing:
     """Every task below the root job, as ``ps [-T] [-J] [--units=?]`` prints it.
 
     Parameters
@@ -54,6 +61,9 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
         Leave out the processes (``-J``).
     units : str
         Fix the unit of sizes to one of ``BkMGTPE``.
+    rule : str, optional
+        ``magenta-2017`` or ``linux``; by default that of the kernel captured. Linux's own numbers
+        are those it reported: each page divided by those that map it.
 
     Returns
     -------
@@ -72,7 +82,7 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
     state = snapshot_of(snap)
     if not len(state.tasks):
         raise missing(state, "ps", "processes", "the job tree and the processes")
-    sums = _sums(state)
+    sums = _sums(state, rule or "")
     tree = TaskTree(state, state.root_job_koid)
     kind = tree.kind[tree.rows]
     shown = (kind == JOB) | ((kind == THREAD) & threads) | ((kind == PROCESS) & (not jobs))
@@ -103,6 +113,10 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
         sizes = tasks[["reported_virtual_bytes", "reported_resident_bytes"]]
         frame[["virtual_bytes", "resident_bytes"]] = sizes
         warnings = (RESIDENT_ONLY,)
+    elif sums.source == "reported" and is_linux(state):
+        if closed := int(state.processes["reported_pss_bytes"].isna().sum()):
+            many = "1 process" if closed == 1 else f"{closed} processes"
+            warnings = (f"ps: the memory of {many} may not be read and is in no sum",)
     elif sums.source == "reported":
         warnings = (as_printed(state, "ps"),)
     elif guess := shares_guessed(state):
@@ -111,10 +125,10 @@ def ps(snap: Source, threads: bool = False, jobs: bool = False, units: str = "")
     return Listing(text, frame, title="ps", warnings=warnings)
 
 
-def _sums(snap: Snapshot) -> TaskSums | None:
+def _sums(snap: Snapshot, rule: str) -> TaskSums | None:
     """Sums of every task; None where only resident sizes are known."""
     try:
-        return task_sums(snap, "ps")
+        return task_sums(snap, "ps", rule)
     except MissingData:
         if snap.processes["reported_resident_bytes"].isna().all():
             raise

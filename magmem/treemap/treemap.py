@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from magmem.accounting.knowledge import lacks
+from magmem.accounting.rules import RULES as ACCOUNTING
 from magmem.files import write_atomically
+from magmem.kernel.system import is_linux
 from magmem.printable import one_line
 from magmem.sizes import format_size
 from magmem.snapshot import Snapshot
@@ -208,7 +211,7 @@ def form_of(path: str | PathLike[str]) -> str:
     return FORMS[ending]
 
 
-def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Treemap:
+def treemap(snap: Source, by: str = "process", rule: str | None = None) -> Treemap:
     """Where all the memory of a machine is, as a treemap.
 
     The tree is that of reference/tools.md "The treemap of a memgraph", with hidden memory as nodes
@@ -222,11 +225,12 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
     by : str
         ``process``: jobs, processes, and the VMOs of each; ``vmo``: every VMO, and the processes
         it is charged to.
-    rule : str
+    rule : str, optional
         How a VMO is divided: ``treemap-2017`` (committed / share_count; by handle only, committed
         / (share_count + 1)), ``magenta-2017`` (what ``ps`` counts), ``exact`` (each page divided
         by the address spaces that can reach it), or a later rule as `magmem.account` has it:
-        ``linux``, ``memory_monitor``, ``rfc-0254``.
+        ``linux``, ``memory_monitor``, ``rfc-0254``. By default as the kernel captured does it:
+        ``linux`` on Linux, where the capture knows enough for it, else ``treemap-2017``.
 
     Raises
     ------
@@ -238,9 +242,10 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
     """
     if by not in BY:
         raise ValueError(f"expected by to be {' or '.join(BY)}, found {by!r}")
-    if rule not in RULES:
+    if rule is not None and rule not in RULES:
         raise ValueError(f"expected a rule of {', '.join(RULES)}, found {rule!r}")
     state = snapshot_of(snap)
+    rule = rule or _own_rule(state)
     built = build(state, by, rule)
     there = format_size(int(built.tree.root.size_bytes - built.over_bytes))
     return Treemap(
@@ -255,6 +260,13 @@ def treemap(snap: Source, by: str = "process", rule: str = "treemap-2017") -> Tr
         whole=built.whole,
         vmo_facts=_vmo_facts(Facts(state)),
     )
+
+
+def _own_rule(snap: Snapshot) -> str:
+    """The rule that fits the kernel captured; where pages are lacking, what the source printed."""
+    if is_linux(snap) and not lacks(snap, ACCOUNTING["linux"].needs):
+        return "linux"
+    return "treemap-2017"
 
 
 def _name(snap: Snapshot) -> str:

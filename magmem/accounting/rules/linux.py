@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.clones import see_through
 from magmem.accounting.reach import Queries, Reach
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.kernel.mappings import KernelView
 from magmem.kernel.runs import Ints, group_blocks
-from magmem.snapshot.columns import integers
+from magmem.kernel.system import is_linux
+from magmem.snapshot.columns import integers, is_known
 
-__all__ = ["RULE", "Entries", "charge"]
+__all__ = ["RULE", "Entries", "charge", "reported"]
 
 
 def charge(attribution: Attribution) -> Charges:
@@ -84,10 +86,25 @@ class Entries:
             yield Queries(vmo, row, runs.pages_below(vmo, begin), runs.pages_below(vmo, end))
 
 
+def reported(attribution: Attribution) -> Charges | None:
+    """What Linux itself reported, process by process; missing for those that may not be read."""
+    snap = attribution.view.snap
+    processes = snap.processes
+    columns = [processes[f"reported_{name}_bytes"] for name in ("pss", "private", "shared")]
+    unknown = np.logical_or.reduce([~is_known(column) for column in columns])
+    if not is_linux(snap) or unknown.all():
+        return None
+    pss, private, shared = (np.where(unknown, 0, integers(column)) for column in columns)
+    gaps = unknown if unknown.any() else None
+    scaled = Amounts.of_bytes(pss - private)
+    return Charges(private, shared, Amounts.of_bytes(pss), scaled, unknown=gaps)
+
+
 RULE = Rule(
     name="linux",
     says="installed pages only, each divided by the page-table entries that map it",
     source='reference/accounting.md "linux: what /proc/PID/smaps reports"',
     needs=("processes", "mappings", "kernel mappings", "vmos", "pages", "entries"),
     charge=charge,
+    reported=reported,
 )

@@ -8,6 +8,7 @@ from magmem.accounting.amounts import Amounts
 from magmem.accounting.attribution import Attribution
 from magmem.accounting.rules.charges import Charges, Rule
 from magmem.kernel.runs import Ints
+from magmem.kernel.system import is_linux
 from magmem.snapshot.columns import integers
 
 __all__ = ["RULE", "charge", "reported"]
@@ -27,7 +28,12 @@ def charge(attribution: Attribution) -> Charges:
 
 
 def reported(attribution: Attribution) -> Charges | None:
-    """PSS, PRIVATE and SHARED as the source printed them, None unless it did for each process."""
+    """PSS, PRIVATE and SHARED as the source printed them, None unless it did for each process.
+
+    What Linux printed is another rule's.
+    """
+    if is_linux(attribution.view.snap):
+        return None
     processes = attribution.view.snap.processes
     columns = [processes[f"reported_{name}_bytes"] for name in ("pss", "private", "shared")]
     if not len(processes) or any(column.isna().any() for column in columns):
