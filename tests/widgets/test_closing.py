@@ -10,6 +10,7 @@ from magmem_widgets import (
     AddressSpaceExplorer,
     DiffExplorer,
     Explorer,
+    FleetExplorer,
     HiddenVmoExplorer,
     KernelExplorer,
     MachineExplorer,
@@ -20,6 +21,15 @@ from magmem_widgets import (
 )
 
 import magmem
+from magmem.fleet import Fleet
+
+
+def a_fleet() -> Fleet:
+    """Two devices, two builds, two hours, in memory."""
+    fleet = magmem.fleet("memory://closing")
+    fleet.add(magmem.scenarios.fleet(devices=2, builds=2, hours=2))
+    return fleet
+
 
 MAKERS: dict[str, Callable[[], Explorer]] = {
     "AddressSpaceExplorer": lambda: AddressSpaceExplorer(
@@ -28,6 +38,7 @@ MAKERS: dict[str, Callable[[], Explorer]] = {
     "DiffExplorer": lambda: DiffExplorer(
         magmem.read_capture("guide-vmaps-machine"), magmem.read_capture("guide-ps-machine")
     ),
+    "FleetExplorer": lambda: FleetExplorer(a_fleet()),
     "HiddenVmoExplorer": HiddenVmoExplorer,
     "KernelExplorer": KernelExplorer,
     "MachineExplorer": lambda: MachineExplorer(magmem.read_capture("small-machine")),

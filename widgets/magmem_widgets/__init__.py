@@ -13,6 +13,7 @@ from magmem_widgets.aspace import AddressSpaceExplorer
 from magmem_widgets.challenges import Challenged, challenge
 from magmem_widgets.diff import DiffExplorer
 from magmem_widgets.explorer import Explorer, SceneView
+from magmem_widgets.fleet import FleetExplorer
 from magmem_widgets.hidden import HiddenVmoExplorer
 from magmem_widgets.history import TimeMachine
 from magmem_widgets.kernel import KernelExplorer
@@ -27,6 +28,7 @@ __all__ = [
     "Challenged",
     "DiffExplorer",
     "Explorer",
+    "FleetExplorer",
     "HiddenVmoExplorer",
     "KernelExplorer",
     "MachineExplorer",
