@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "answer", "left_out_text", "table_lines"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Answer(Listing):
     """A listing about a fleet.
 

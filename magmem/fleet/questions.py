@@ -263,12 +263,12 @@ def outliers(engine: Engine, of: str, limit: int) -> Asked:
                 1.2533 * mean), 0) AS z
             FROM sizes JOIN spread ON sizes.build IS NOT DISTINCT FROM spread.build
         )
-        SELECT device, arg_max(build, abs(z)) AS build, round(arg_max(z, abs(z)), 1) AS z,
-            arg_max(size, abs(z))::BIGINT AS size_bytes,
-            round(arg_max(middle, abs(z)))::BIGINT AS median_bytes,
-            arg_max(captured_at, abs(z)) AS captured_at, arg_max(capture_id, abs(z)) AS capture_id
-        FROM scored WHERE z IS NOT NULL GROUP BY device
-        ORDER BY abs(arg_max(z, abs(z))) DESC, device LIMIT ?
+        SELECT device, build, round(z, 1) AS z, size AS size_bytes,
+            round(middle)::BIGINT AS median_bytes, captured_at, capture_id
+        FROM scored WHERE z IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY device ORDER BY abs(z) DESC, captured_at, capture_id) = 1
+        ORDER BY abs(scored.z) DESC, device LIMIT ?
         """,
         [limit],
     )
@@ -302,7 +302,8 @@ def like(engine: Engine, capture_id: str, rule: str, limit: int) -> Asked:
         SELECT round(common / nullif(alike.size + total.size - common, 0), 4) AS likeness,
             common AS common_bytes, device, build, captured_at, capture_id
         FROM alike CROSS JOIN total JOIN captures USING (capture_id)
-        WHERE capture_id <> ? ORDER BY likeness DESC, capture_id LIMIT ?
+        WHERE capture_id <> ?
+        ORDER BY likeness DESC, device, captured_at, capture_id LIMIT ?
         """,
         [one, one, limit],
     )

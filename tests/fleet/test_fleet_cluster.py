@@ -23,14 +23,16 @@ from .conftest import LABELS, rows, same
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 KILLER = """
-import os
-import magmem.fleet.batch as batch
-plain = batch.snapshot_from
-def deadly(data, source):
-    if b"kill any worker" in data:
-        os._exit(9)
-    return plain(data, source)
-batch.snapshot_from = deadly
+def arm():
+    import os
+    import magmem.fleet.batch as batch
+    plain = batch.snapshot_from
+    def deadly(data, source):
+        if b"kill any worker" in data:
+            os._exit(9)
+        return plain(data, source)
+    batch.snapshot_from = deadly
+arm()
 """
 """Loaded by every worker: one capture ends the process that reads it."""
 
@@ -143,7 +145,7 @@ def test_a_killed_worker_and_a_deadly_capture(
         again = fleet.add([folder, doubles], LABELS, client=client)
         sizes = fleet.map(len_of_vmos, "device = 'lab-01'", client=client)
     assert killed
-    assert done.df.iloc[0].tolist() == [54, 10, 5], fleet.refused
+    assert done.df.iloc[0].tolist() == [54, 10, 5], str(fleet.refused)
     assert again.df.iloc[0].tolist() == [0, 69, 0]
     refused = fleet.refused.df
     assert len(refused) == 5
