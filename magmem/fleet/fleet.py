@@ -18,7 +18,7 @@ from magmem.fleet.parquet import text
 from magmem.fleet.place import Place
 from magmem.fleet.policy import Aliases
 from magmem.fleet.tables import TABLES
-from magmem.listing import count
+from magmem.listing import count, wrapped
 from magmem.sizes import format_size
 
 __all__ = ["Fleet", "fleet"]
@@ -93,12 +93,12 @@ class Fleet(Adding):
         when = (
             ""
             if row["captures"] == 0 or row["first"] is None
-            else f", {row['first']} to {row['last']}"
+            else f"captured from {row['first']} to {row['last']} (UTC)"
         )
         sums = (
             f"{self.place.root}: {count(int(row['captures']), 'capture')} "
             f"({int(row['complete']):,} complete) of {count(int(row['devices']), 'device')}, "
-            f"{count(int(row['builds']), 'build')}{when}"
+            f"{count(int(row['builds']), 'build')}"
         )
         stored = (
             f"names: {self.policy.names}; facts {format_size(facts)} in "
@@ -106,7 +106,7 @@ class Fleet(Adding):
             f"{refused:,} refused"
         )
         builds = f"builds: {', '.join(questions.builds_of(self.engine)) or 'none'}"
-        lines = [sums, builds, stored]
+        lines = [sums, *([when] if when else []), wrapped(builds), stored]
         return Answer("\n".join([*lines, ""]), frame, title="fleet", question="info")
 
     def _stored_bytes(self) -> tuple[int, int]:

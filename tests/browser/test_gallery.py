@@ -34,6 +34,11 @@ EXPLORERS = {
     "MultiplyMappedLab": "MultiplyMappedLab(processes=3, clone=True)",
     "TimeMachine": "TimeMachine(magmem.scenarios.make('fork_like_clones'))",
     "TreemapExplorer": "TreemapExplorer(magmem.read_capture('two-arena-machine'))",
+    "FleetExplorer": (
+        "lab = magmem.fleet('memory://gallery')\n"
+        "_ = lab.add(magmem.scenarios.fleet(devices=6, builds=4, hours=4))\n"
+        "FleetExplorer(lab, since_build='2026.06')"
+    ),
     "DiffExplorer": (
         "machine = magmem.scenarios.make('slow_leak', seed=9)\n"
         "minutes = machine.statistics().query(\"op == 'advance'\")['step']\n"
