@@ -38,6 +38,7 @@ PS = Tool(
         ("-J", "jobs only"),
         ("--units=k", "every size in k"),
     ),
+    quick_live="magmem.linux.quick_ps:answer",
     params=lambda: [
         click.Option(["-T", "threads"], is_flag=True, help="Include threads."),
         click.Option(["-J", "jobs"], is_flag=True, help="Only show jobs."),

@@ -25,6 +25,7 @@ from magmem.cli.common import (
     say,
     write,
 )
+from magmem.cli.progress import progress_line
 from magmem.errors import KernelError, NotFound, WrongType
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Tool:
         What follows the message when a task is not found; empty for nothing.
     help_text : str
         ``module:name`` of what the argument ``help`` prints; empty where there is none.
+    quick_live : str
+        ``module:name`` of a function that prints the same of ``live`` sooner, given the progress to
+        show and the arguments; it returns text and warnings, or None for arguments it leaves to
+        the tool. Empty where there is none.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Tool:
     params: Callable[[], list[click.Parameter]] = list
     usage: str = ""
     help_text: str = ""
+    quick_live: str = ""
 
     def listing(self, source: object, arguments: Mapping[str, Any]) -> Listing:
         """Ask the library function.
@@ -226,6 +232,14 @@ def _print(tool: Tool, arguments: dict[str, Any]) -> int:
     if output == "python":
         write(tool.program(captures, arguments))
         return 0
+    if captures == ("live",) and tool.quick_live and output is None:
+        module, name = tool.quick_live.split(":")
+        told = getattr(import_module(module), name)(progress_line(), **arguments)
+        if told is not None:
+            write(told[0])
+            for warning in told[1]:
+                say(warning)
+            return 0
     try:
         snap = read(*captures)
         shown = snap if output == "json" else on_terminal(snap)

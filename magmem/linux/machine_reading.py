@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -22,6 +22,9 @@ from magmem.linux.pagemap import FrameCounts
 from magmem.linux.procfs import Proc
 
 __all__ = ["frame_counts", "read_machine"]
+
+ALL_FILES = ("meminfo", "slabinfo", "zoneinfo", "vmstat", "sysvipc/shm", "net/sockstat")
+"""The files of the whole machine that are read."""
 
 Remarks = list[tuple[str, str]]
 _T = TypeVar("_T")
@@ -43,16 +46,22 @@ def frame_counts(proc: Proc) -> Iterator[FrameCounts]:
                 os.close(file)
 
 
-def read_machine(proc: Proc, page_bytes: int, remarks: Remarks) -> Machine:
+def read_machine(
+    proc: Proc, page_bytes: int, remarks: Remarks, files: Collection[str] = ALL_FILES
+) -> Machine:
     """The files of the whole machine.
 
     Parameters
     ----------
     remarks : list of (str, str)
         Gets place and sentence for what is missing or reads oddly.
+    files : collection of str
+        Those of `ALL_FILES` to read; what the others tell is missing then.
     """
 
     def read(name: str, parse: Callable[[bytes, str], _T], missing: _T, why: str = "") -> _T:
+        if name not in files:
+            return missing
         try:
             return parse(proc.read(name), f"{proc.place}/{name}")
         except CaptureError as error:
@@ -81,7 +90,7 @@ def read_machine(proc: Proc, page_bytes: int, remarks: Remarks) -> Machine:
     remarks += [("slabinfo", message) for message in odd]
     is_live = proc.is_live
     sockets = read("net/sockstat", lambda data, _: parse_sockstat(data, page_bytes), 0)
-    sockets += unix_queued_bytes() if is_live else 0
+    sockets += unix_queued_bytes() if is_live and "net/sockstat" in files else 0
     return Machine(
         meminfo,
         read("zoneinfo", parse_zoneinfo, ()),
@@ -89,7 +98,7 @@ def read_machine(proc: Proc, page_bytes: int, remarks: Remarks) -> Machine:
         page_bytes,
         vmstat=read("vmstat", lambda data, _: parse_counters(data), {}),
         segments=read("sysvipc/shm", parse_sysvipc, ()),
-        mounts=_memory_mounts(proc) if is_live else (),
+        mounts=_memory_mounts(proc) if is_live and "sysvipc/shm" in files else (),
         huge_pools=_huge_pools(proc, meminfo),
         socket_bytes=-(-sockets // page_bytes) * page_bytes,
     )

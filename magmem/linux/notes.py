@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from magmem.linux.access import access_notes, many
 from magmem.linux.records import Reading
 from magmem.linux.space import Memory
 
@@ -27,23 +28,9 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
         What the snapshot calls its source.
     """
     notes: list[tuple[str, str | None, str]] = []
-    if reading.no_frames:
-        told = (
-            f"{reading.no_frames}: which pages are shared by whom is not known, PSS is what the "
-            "kernel reports"
-        )
-        notes.append(("remark", "pagemap", told))
-    if reading.closed:
-        notes.append(("skipped", "smaps", _closed(reading)))
-    if reading.no_descriptors:
-        whose = _many(len(reading.no_descriptors), "process", "processes")
-        told = (
-            f"the file descriptors of {whose} may not be read (that takes the same user, or "
-            "CAP_SYS_PTRACE): which memory they hold without mapping it is not known"
-        )
-        notes.append(("skipped", "fd", told))
+    notes += access_notes(reading)
     if reading.gone:
-        told = f"{_many(len(reading.gone), 'process', 'processes')} ended while being read"
+        told = f"{many(len(reading.gone), 'process', 'processes')} ended while being read"
         notes.append(("skipped", None, told))
     for place, message in reading.odd[:SHOWN_ERRORS]:
         notes.append(("skipped", place, message))
@@ -72,7 +59,7 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
         notes.append(("remark", "sockets", told))
     kernel = sum(record.stat.is_kernel for record in reading.records)
     if kernel:
-        threads = _many(kernel, "thread of the kernel has", "threads of the kernel have")
+        threads = many(kernel, "thread of the kernel has", "threads of the kernel have")
         notes.append(("remark", None, f"{threads} no address space"))
     notes += [
         (
@@ -97,16 +84,6 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
     }
 
 
-def _closed(reading: Reading) -> str:
-    closed = set(reading.closed)
-    pages = sum(record.stat.resident_pages for record in reading.records if record.pid in closed)
-    what = _many(len(closed), "process", "processes")
-    return (
-        f"{what} may not be read (that takes the same user, or CAP_SYS_PTRACE): of the memory only "
-        f"RSS is known, so PSS lies between 0 and {pages * reading.page_bytes} bytes in all"
-    )
-
-
 def _of_memory(reading: Reading, memory: Memory) -> list[tuple[str, str | None, str]]:
     notes: list[tuple[str, str | None, str]] = []
     swapped = reading.machine.meminfo.get("SwapTotal", 0) - reading.machine.meminfo.get(
@@ -116,10 +93,10 @@ def _of_memory(reading: Reading, memory: Memory) -> list[tuple[str, str | None, 
         told = f"{swapped} bytes are swapped out; they are no memory and appear in no table"
         notes.append(("remark", "meminfo", told))
     if reading.entries is not None and reading.entries.merged:
-        merged = _many(reading.entries.merged, "page was", "pages were")
+        merged = many(reading.entries.merged, "page was", "pages were")
         notes.append(("remark", "kpageflags", f"{merged} merged because they were equal (KSM)"))
     if memory.unplaced:
-        placed = _many(memory.unplaced, "shared page is", "shared pages are")
+        placed = many(memory.unplaced, "shared page is", "shared pages are")
         told = (
             f"{placed} shared in a way that no tree of clones tells; one sharer is charged for each"
         )
@@ -171,7 +148,3 @@ def _outside(reading: Reading, mapped_bytes: int) -> list[tuple[str, str | None,
         "in this capture; PSS computed from it is higher by as much"
     )
     return [("remark", "smaps", told)]
-
-
-def _many(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"

@@ -8,14 +8,14 @@ was saved is read by the same code.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from magmem.linux.entries import Entries
 from magmem.linux.huge import with_huge
 from magmem.linux.kmem import Machine
-from magmem.linux.machine_reading import frame_counts, read_machine
+from magmem.linux.machine_reading import ALL_FILES, frame_counts, read_machine
 from magmem.linux.pagemap import zero_frames
 from magmem.linux.process_reading import ProcessReader
 from magmem.linux.procfs import Proc
@@ -32,6 +32,7 @@ def read_system(
     pids: set[int] | None,
     page_bytes: int,
     progress: Callable[[int, int], object] | None,
+    machine: Collection[str] = ALL_FILES,
 ) -> Reading:
     """Read processes, then the machine.
 
@@ -46,6 +47,8 @@ def read_system(
         Bytes of a page of the machine.
     progress : callable or None
         Called with processes read and processes in all.
+    machine : collection of str
+        Which files of the whole machine to read (`magmem.linux.machine_reading.ALL_FILES`).
 
     Raises
     ------
@@ -70,7 +73,7 @@ def read_system(
             reading.entries.settle(counts, zeros)
     reading.pipe_bytes = reader.pipes.held_bytes if reader.pipes is not None else 0
     _charge_huge(reading)
-    reading.machine = read_machine(proc, reading.page_bytes, reading.remarks)
+    reading.machine = read_machine(proc, reading.page_bytes, reading.remarks, machine)
     reading.seconds = time.monotonic() - began
     return reading
 

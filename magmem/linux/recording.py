@@ -130,7 +130,7 @@ class Recorder:
 def look(proc: Proc) -> Moment:
     """One moment: the kernel's sums of every process, the machine's, and the groups' charges."""
     at = time.time_ns()
-    reading = read_system(proc, "processes", None, proc.page_bytes(), None)
+    reading = read_system(proc, "processes", None, proc.page_bytes(), None, ("meminfo",))
     groups = {
         group.path: group.charge_bytes
         for group in read_groups(proc)

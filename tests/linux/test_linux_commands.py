@@ -169,10 +169,11 @@ def test_progress_of_long_captures_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_command_tells_how_far_live_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """`live` is read with progress wherever CAPTURE stands; a file is not."""
     told: list[object] = []
+    some = magmem.read_capture("guide-ps")
 
     def reading(*sources: str, **options: object) -> magmem.Snapshot:
         told.append(options)
-        return magmem.read_capture("guide-ps")
+        return some
 
     monkeypatch.setattr("magmem.captures.read.read_capture", reading)
     monkeypatch.setattr(magmem.captures, "read_capture", reading, raising=False)
@@ -189,7 +190,7 @@ def test_what_live_does_not_show_is_said(
     fake.process(100, b"x", [Area(0x400000, 1, name="[heap]", entries={0: entry(0)})])
     snap = magmem.capture_linux(proc=tmp_path)
     monkeypatch.setattr(magmem.captures, "read_capture", lambda *_, **__: snap, raising=False)
-    assert run(["ps", "live"]) == 0
+    assert run(["ps", "-T", "live"]) == 0
     told = capsys.readouterr()
     assert "p:100" in told.out
     assert "live: the kernel shows page frames only to root (CAP_SYS_ADMIN)" in told.err
