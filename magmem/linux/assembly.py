@@ -118,6 +118,8 @@ def _tasks(reading: Reading, tree: JobTree) -> Columns:
         "reported_shared_bytes": figure("shared_bytes"),
         "reported_virtual_bytes": blank + [record.stat.virtual_bytes for record in records] + rest,
         "reported_resident_bytes": blank + resident + rest,
+        "reported_swap_bytes": figure("swap_bytes"),
+        "reported_swap_pss_bytes": figure("swap_pss_bytes"),
         "reported_handles": blank + handles + rest,
     }
 

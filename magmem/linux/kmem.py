@@ -192,6 +192,8 @@ def kernel_memory(machine: Machine, found: Found | None) -> KernelMemory:
         "vmo_bytes": [vmo_bytes],
         "mmu_overhead_bytes": [page_tables],
         "other_bytes": [other if other >= 0 else None],
+        "swap_total_bytes": [info.get("SwapTotal")],
+        "swap_free_bytes": [info.get("SwapFree")],
     }
     vmos = tuple(vmo for vmo in [*unwired, *wired] if vmo.size_bytes)
     return KernelMemory(columns, vmos, skew, max(0, -other))

@@ -117,6 +117,7 @@ class PssSums:
     swap_bytes: int | None = None
     private_huge_bytes: int | None = None
     shared_huge_bytes: int | None = None
+    swap_pss_bytes: int | None = None
 
 
 _KB = re.compile(rb"^(\w+): +(\d{1,17}) kB$", re.MULTILINE)
@@ -145,4 +146,5 @@ def parse_rollup(data: bytes, source: str) -> PssSums:
         total(b"Swap"),
         total(b"Private_Hugetlb"),
         total(b"Shared_Hugetlb"),
+        total(b"SwapPss"),
     )

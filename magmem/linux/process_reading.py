@@ -24,7 +24,7 @@ from magmem.linux.status import stat_of
 
 __all__ = ["ProcessReader"]
 
-NOTHING = PssSums(0, 0, 0, 0, 0)
+NOTHING = PssSums(0, 0, 0, 0, 0, swap_pss_bytes=0)
 """The sums of a process that runs in the address space of another."""
 
 

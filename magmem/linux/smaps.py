@@ -116,6 +116,7 @@ class Mappings:
             total("Swap"),
             total("Private_Hugetlb"),
             total("Shared_Hugetlb"),
+            total("SwapPss"),
         )
 
 

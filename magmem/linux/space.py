@@ -255,6 +255,7 @@ class _Maker:
         row_of[order] = maps_at
         base = np.zeros(total, np.uint64)
         size, resident = np.zeros(total, np.int64), np.full(total, -1)
+        pss, swap = resident.copy(), resident.copy()
         perms: list[str | None] = [None] * total
         for root, (_, maps) in zip(roots.tolist(), self.spaces, strict=True):
             where = slice(root + 1, root + 1 + len(maps))
@@ -264,6 +265,8 @@ class _Maker:
             perms[where] = [text[:3] for text in maps.perms]
             if self.reading.entries is None:
                 resident[where] = maps.figure("Rss")
+                pss[where] = maps.figure("Pss")
+            swap[where] = maps.figure("Swap")
         behind, begin = np.full(total, -1), np.full(total, -1)
         behind[maps_at] = vmo[order]
         begin[maps_at] = offset[order] * self.reading.page_bytes
@@ -278,6 +281,8 @@ class _Maker:
             "vmo_offset_bytes": _known(begin),
             "perms": np.array(perms, dtype=object),
             "reported_resident_bytes": _known(resident),
+            "reported_pss_bytes": _known(pss),
+            "reported_swap_bytes": _known(swap),
         }, row_of
 
     def _entries(self, entries: Runs, row_of: Ints) -> Columns:

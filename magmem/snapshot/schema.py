@@ -175,6 +175,12 @@ TASKS = _table(
     _int(
         "reported_resident_bytes", "RES of an older ps; mapped committed of an OOM report.", "bytes"
     ),
+    _int(
+        "reported_swap_bytes",
+        "What of the process is swapped out, a slot in full for each that shares it (Linux).",
+        "bytes",
+    ),
+    _int("reported_swap_pss_bytes", "The same with shared slots divided by sharers.", "bytes"),
     _int("reported_handles", "Handles of the process as `k mx ps` counts them.", "handles"),
 )
 
@@ -216,6 +222,8 @@ REGIONS = _table(
     _int(
         "reported_resident_bytes", "Mappings: `:res` or `pages` as the source printed it.", "bytes"
     ),
+    _int("reported_pss_bytes", "Mappings: PSS as the source printed it.", "bytes"),
+    _int("reported_swap_bytes", "Mappings: what is swapped out, as printed.", "bytes"),
 )
 
 VMOS = _table(
@@ -310,6 +318,9 @@ KMEM = _table(
     _int("vmo_bytes", "Object pages.", "bytes"),
     _int("mmu_overhead_bytes", "Page-table pages.", "bytes"),
     _int("other_bytes", "Pages in any other state.", "bytes"),
+    _int("swap_total_bytes", "Room for what is swapped out (Linux); no memory.", "bytes"),
+    _int("swap_free_bytes", "What of that room is free.", "bytes"),
+    _int("swap_memory_bytes", "Memory that swapped pages take again, compressed (zram).", "bytes"),
 )
 
 SOURCES = _table(

@@ -190,14 +190,19 @@ def test_a_kstats_with_ipc_closes() -> None:
 
 
 def test_procrank_is_read() -> None:
-    """Each row is a process; the totals agree, the swap columns are told to be left out."""
+    """Each row is a process; the totals agree, swap and compressed swap are told."""
     snap = read(TEXTS["procrank"])
     assert snap.processes["koid"].tolist() == [1201, 1433, 1760, 402]
     assert snap.processes["reported_pss_bytes"].sum() == (151000 + 70200 + 41500 + 5300) * KIB
     assert snap.processes["name"].tolist()[2] == "lab.map:remote"
     assert snap.kmem["total_bytes"].tolist() == [2000000 * KIB]
     assert snap.coverage["processes"] == "complete"
-    assert snap.notes["kind"].tolist() == ["skipped"]
+    assert snap.processes["reported_swap_bytes"].sum() == (21000 + 8000 + 640) * KIB
+    assert snap.processes["reported_swap_pss_bytes"].sum() == (20500 + 7600 + 640) * KIB
+    assert snap.kmem["swap_total_bytes"].tolist() == [524284 * KIB]
+    assert snap.kmem["swap_free_bytes"].tolist() == [(524284 - 29000) * KIB]
+    assert snap.kmem["swap_memory_bytes"].tolist() == [8700 * KIB]
+    assert not len(snap.notes)
     wrong = read(TEXTS["procrank"].replace("230400K", "330400K"))
     assert "contradiction" in set(wrong.notes["kind"])
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from magmem.captures.formats.arenas import ArenasReader
 from magmem.captures.formats.asd import AsdReader
+from magmem.captures.formats.dumpsys import DUMPSYS, DUMPSYS_APP, DUMPSYS_COMPACT
 from magmem.captures.formats.k_ps import K_PS
 from magmem.captures.formats.kernel_tasks import HandlesReader, JobsReader
 from magmem.captures.formats.kstats import KSTATS
+from magmem.captures.formats.linux_cgroup import CGROUP
+from magmem.captures.formats.linux_files import LINUX_FILES
+from magmem.captures.formats.linux_oom import LINUX_OOM
+from magmem.captures.formats.linux_tables import FREE, LINUX_PS, PS_MEM, SMEM
 from magmem.captures.formats.oom import OomReader
 from magmem.captures.formats.procrank import PROCRANK
 from magmem.captures.formats.ps import PS
+from magmem.captures.formats.showmap import LIBRANK, SHOWMAP
+from magmem.captures.formats.smaps import SMAPS
 from magmem.captures.formats.threads import ThreadsReader
 from magmem.captures.formats.vmaps import VmapsReader
 from magmem.captures.formats.vmos import VmosReader
@@ -35,5 +42,18 @@ FORMATS: tuple[TextFormat, ...] = (
     ReaderFormat(OomReader),
     ReaderFormat(ThreadsReader),
     PROCRANK,
+    *LINUX_FILES,
+    SMAPS,
+    SMEM,
+    LINUX_PS,
+    PS_MEM,
+    FREE,
+    SHOWMAP,
+    LIBRANK,
+    DUMPSYS,
+    DUMPSYS_APP,
+    DUMPSYS_COMPACT,
+    CGROUP,
+    LINUX_OOM,
 )
 """Every kind of dump in a text, in the order they are tried."""

@@ -80,7 +80,9 @@ def _statistics(snap: Snapshot) -> Record:
     parts: Record = {}
     if len(snap.kmem):
         kmem = _Rows("kmem", snap.kmem.iloc[-1:])
-        fields = [name for name in TABLES["kmem"].columns if name != "timestamp"]
+        # A described machine has no swap; what a source tells of one is kept as a table.
+        skipped = ("timestamp", "swap_total_bytes", "swap_free_bytes", "swap_memory_bytes")
+        fields = [name for name in TABLES["kmem"].columns if name not in skipped]
         parts["kmem"] = {name: kmem.known(name)[0] for name in fields}
     if len(snap.arenas) or snap.coverage["arenas"] != "absent":
         arenas = _Rows("arenas", snap.arenas)

@@ -15,7 +15,18 @@ from magmem.captures.reading.dump import MOST, Dump
 from magmem.captures.reading.rows import Rounded
 from magmem.captures.reconcile.rounding import SIZE
 
-__all__ = ["Cell", "amount", "choice", "count", "koid", "left_out", "name", "size", "word"]
+__all__ = [
+    "Cell",
+    "amount",
+    "choice",
+    "count",
+    "koid",
+    "left_out",
+    "name",
+    "scaled",
+    "size",
+    "word",
+]
 
 Read = Callable[[Dump, str, int], Any]
 """Text of a cell and its line to a value, or None for unknown."""
@@ -119,3 +130,35 @@ def name(column: str = "name", *, quotes: str = "", longest: int | None = None) 
 def left_out() -> Cell:
     """A column that is known and has no place in the tables: passed over without a note."""
     return Cell("", lambda _text: True, lambda _dump, _text, _line: None, blank=True)
+
+
+_SCALED = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?([kKmMgGtT]?)i?[bB]?")
+_POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def scaled(column: str = "", unit_bytes: int = 1024) -> Cell:
+    """Whole units of `unit_bytes`, or a size with a unit such as ``1.2g``; ``-`` is unknown.
+
+    A size with a decimal remembers that it was rounded.
+    """
+
+    def read(dump: Dump, text: str, line: int) -> int | None:
+        match = _SCALED.fullmatch(text)
+        if match is None:
+            return None
+        whole, tenths, unit = match.groups()
+        scale: int = 1024 ** _POWER[unit.lower()] if unit else unit_bytes
+        digits = tenths or ""
+        step = scale // 10 ** len(digits)
+        size_bytes: int = int(whole) * scale + int(digits or 0) * step
+        if size_bytes > MOST:
+            raise dump.error(line, "an amount below 8E", text)
+        if scale > unit_bytes:
+            dump.origin.rounded = True
+            return Rounded(size_bytes, step)
+        return size_bytes
+
+    def matches(text: str) -> bool:
+        return text in ("-", "N/A") or bool(_SCALED.fullmatch(text))
+
+    return Cell(column, matches, read)

@@ -20,6 +20,21 @@ _COMMAND = re.compile(
     r"|memgraph(?: +-[a-z]+)?))[ \t]*+"
 )
 
+_TOOLS = (
+    r"ps|free|cat|grep|head|tail|smem|ps_mem(?:\.py)?|pmap|top|procrank|librank|showmap|dumpsys"
+    r"|dmesg|journalctl|kubectl|docker|\S*/proc/\S+"
+)
+_LINUX = re.compile(
+    r"[ \t]*+(?:[\w.:/@~\[\] -]{0,60}?[$>#] ?+|(?===> ))"
+    r"(?:adb +(?:-\w +\S+ +)?(?:shell +)?)?(?:sudo +|su +\w+ +)?"
+    rf"(?:==> )?(?P<command>(?:{_TOOLS})(?: .*)?)"
+)
+"""A prompt and a command of Linux or Android, with anything behind it; ``==> FILE <==`` as well."""
+
+_PID = re.compile(
+    r"/(?:proc/)?(\d{1,9})/|\b(?:pmap|showmap|meminfo)(?: +-\w+)* +(\d{1,9})\b|^(\d{1,9})$"
+)
+
 LONGEST = 200
 """No prompt and command are longer."""
 
@@ -31,9 +46,9 @@ class Command:
     Attributes
     ----------
     tool : str
-        ``ps``, ``vmaps``, ``vmos``, ``asd``, ``ht``, ``aspaces`` or ``other``.
+        ``ps``, ``vmaps``, ``vmos``, ``asd``, ``ht``, ``aspaces`` or ``other``; ``linux``.
     argument : str
-        A koid, ``all``, ``hidden``, or for ps its options.
+        A koid, ``all``, ``hidden``, or for ps its options; of Linux the whole command.
     """
 
     tool: str
@@ -45,10 +60,23 @@ class Command:
         koid = int(self.argument) if self.argument.isdigit() else 0
         return koid if 0 < koid < 1 << 63 else -1
 
+    @property
+    def pid(self) -> int | None:
+        """The process that a command of Linux names, as ``/proc/PID/smaps`` does."""
+        match = _PID.search(self.argument) if self.tool == "linux" else None
+        pid = int(match[1] or match[2] or match[3]) if match is not None else 0
+        return pid or None
+
 
 def command_of(line: str) -> Command | None:
     """The command a line echoes, if it is one alone on its line."""
     match = _COMMAND.fullmatch(line) if len(line) <= LONGEST else None
-    if match is None or match.lastgroup is None:
+    if match is not None and match.lastgroup is not None:
+        return Command(match.lastgroup, match[match.lastgroup])
+    if len(line) > LONGEST or not _MARKED(line):
         return None
-    return Command(match.lastgroup, match[match.lastgroup])
+    match = _LINUX.fullmatch(line)
+    return None if match is None else Command("linux", match["command"])
+
+
+_MARKED = re.compile(r"[^$>#]{0,60}[$>#]|==> ").match

@@ -97,6 +97,9 @@ class Dump(ABC):
         """
         return 0
 
+    def settle(self) -> None:  # noqa: B027 (most kinds need nothing more)
+        """Read what still waits, before it is asked whether the dump holds anything."""
+
     def end(self) -> None:  # noqa: B027 (most kinds need nothing more)
         """The dump is over: check it, and say what it covers."""
 
@@ -105,6 +108,7 @@ class Dump(ABC):
         if self.over:
             return
         self.over = True
+        self.settle()
         if not self.rows and not self.origin.coverage:
             self.session.empty.append(self.at)
         self.end()

@@ -114,7 +114,9 @@ class _Loop:
                 raise error
             self.session.repair(first, "a line that was wrapped is joined with the next")
             return 1
-        if self._taken(line, number) or self.torn is not None or is_silent(line):
+        if self._taken(line, number) or self.torn is not None:
+            return 1
+        if is_silent(line) and not ("#" in line and command_of(line)):
             return 1
         if is_elision(line):
             if self.open:

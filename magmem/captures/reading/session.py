@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from magmem.captures.reading.commands import Command
@@ -11,6 +12,8 @@ from magmem.captures.reconcile.settle import Notes
 from magmem.errors import CaptureError
 
 __all__ = ["Session"]
+
+_OF_PROCESS = re.compile(r"(?:^|[/\\])([0-9]{1,9})[/\\](?:smaps|smaps_rollup|maps|status)[^/\\]*$")
 
 SHOWN_COLUMNS = 20
 """Unknown columns of one kind of dump that are named."""
@@ -64,6 +67,15 @@ class Session:
             return None
         self.command = None
         return command
+
+    def pid(self) -> int | None:
+        """The process that the last command line, or else the path of the text, names; once."""
+        command = self.command
+        if command is not None and command.pid is not None:
+            self.command = None
+            return command.pid
+        match = _OF_PROCESS.search(self.source) if not self.origins[1:] else None
+        return int(match[1]) or None if match is not None else None
 
     def repair(self, line: int, message: str) -> None:
         """A line was read after some repair; `finish` notes how many, and the first."""

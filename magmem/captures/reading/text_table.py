@@ -35,7 +35,8 @@ class Totals:
     Attributes
     ----------
     word : str
-        What stands in the place of the name, or alone at the line's end.
+        What stands in the place of the name, or alone at the line's end; empty if the sums
+        stand below a rule, under the columns right of the name.
     sums : tuple of str
         Headings whose cells are checked against it; a contradiction becomes a note.
     within : int
@@ -60,12 +61,18 @@ class Line:
     cells : mapping of group to Cell
     facet : str
         Facet of which this is a part; empty for none.
+    joins : bool
+        All such lines of a dump fill one row of their table.
+    finish : function of values, or None
+        Works on the values of the row before it is kept.
     """
 
     pattern: str
     table: str = ""
     cells: Mapping[str, Cell] = field(default_factory=dict)
     facet: str = ""
+    joins: bool = False
+    finish: Callable[[dict[str, Any]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class TextTable(TextFormat):
         Lines beside the rows.
     unique : str
         Heading whose cells differ from row to row; empty for none.
+    again : str
+        What to say of rows that repeat a cell of `unique` and are passed over; empty: an error.
     finish : function of TableDump, cells and line to values
         Works on the values of a row before it is kept; cells are texts by heading.
     one_row : bool
@@ -117,6 +126,7 @@ class TextTable(TextFormat):
     before: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
     unique: str = ""
+    again: str = ""
     finish: Callable[[TableDump, dict[str, Any], dict[str, str], int], None] | None = None
     one_row: bool = False
     ends: Totals | None = None
@@ -165,11 +175,12 @@ class TableDump(Dump):
         super().__init__(session, format.dump or format.name, number)
         self.format = format
         self.layout: Layout | None = None
-        self.ended = False
+        self.ended = self.ruled = False
         self.told: dict[str, Any] = {}
         self.lead: dict[str, str] = {}
         self.sums: dict[str, int] = {}
         self.seen: set[Any] = set()
+        self.joined: dict[str, int] = {}
         self._lines = [(re.compile(line.pattern), line) for line in format.lines]
 
     def head(self, line: str, number: int) -> bool:
@@ -200,7 +211,10 @@ class TableDump(Dump):
             return True
         if self.layout is None or self.ended:
             return False
-        if _RULED(line) or self._totals(line, number):
+        if _RULED(line):
+            self.ruled = self.rows > 0
+            return True
+        if self._totals(line, number):
             return True
         cells = self.layout.cut(line) if self.is_row(line) else None
         if cells is None:
@@ -255,6 +269,9 @@ class TableDump(Dump):
         unique = self.format.unique
         if unique:
             key = cells.get(unique)
+            if key in self.seen and self.format.again:
+                self.session.repair(number, self.format.again)
+                return -1
             if key in self.seen:
                 raise self.error(number, f"a row of its own for {unique} {key}", "it again")
             self.seen.add(key)
@@ -278,8 +295,12 @@ class TableDump(Dump):
                 for group, cell in told.cells.items()
                 if match[group] is not None
             }
-            if told.table:
-                self.add(told.table, number, **values)
+            if told.finish is not None:
+                told.finish(values)
+            if told.table and told.joins and told.table in self.joined:
+                self.session.tables[told.table].change(self.joined[told.table], **values)
+            elif told.table:
+                self.joined[told.table] = self.add(told.table, number, **values)
             if told.facet:
                 self.covers(told.facet, whole=False)
             return True
@@ -287,22 +308,41 @@ class TableDump(Dump):
 
     def _totals(self, line: str, number: int) -> bool:
         ends = self.format.ends
-        if ends is None or self.layout is None or ends.word not in line.split():
+        if ends is None or self.layout is None or (ends.word and ends.word not in line.split()):
             return False
+        if not ends.word:
+            return self._totals_at_right(line, number)
         empty = [one.heading for one in self.layout.before]
         cells = self.layout.cut(line, 0, empty)
         if cells is None or ends.word not in cells.values():
             return False
+        self._check(cells, number)
+        return True
+
+    def _totals_at_right(self, line: str, number: int) -> bool:
+        """Sums below a rule, under the columns right of the name."""
+        words = line.split()
+        fields = self.layout.after or self.layout.before if self.layout is not None else []
+        if not self.ruled or len(words) < len(fields):
+            return False
+        last = zip(fields, words[len(words) - len(fields) :], strict=True)
+        self._check({one.heading: text for one, text in last}, number)
+        return True
+
+    def _check(self, cells: dict[str, str], number: int) -> None:
+        ends = self.format.ends
+        assert ends is not None  # noqa: S101 (asked by the callers)
         self.ended = True
         for heading in ends.sums:
             if heading not in cells or self.elided:
+                continue
+            if not self.format.columns[heading].matches(cells[heading]):
                 continue
             total = self.format.columns[heading].read(self, cells[heading], number)
             held, within = self.sums.get(heading, 0), ends.within * (self.rows + 1)
             if total is not None and abs(total - held) > within:
                 message = f"{heading} of all rows is {held}, but the total says {total}"
                 self.note("contradiction", number, message)
-        return True
 
     def end(self) -> None:
         """Say what the dump covers."""
