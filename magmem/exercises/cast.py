@@ -15,6 +15,7 @@ __all__ = [
     "listing",
     "machine",
     "opened",
+    "printing",
     "running",
     "share",
     "size",
@@ -40,9 +41,16 @@ def machine(dice: Dice, name: str) -> Machine:
     return Machine(memory="1G", seed=dice.below(1 << 20), name=name)
 
 
-def running(machine: Machine, names: list[str]) -> list[Process]:
-    """Processes that run and map nothing."""
-    processes = [machine.root_job.create_process(name) for name in names]
+def running(machine: Machine, names: list[str], *, own_koids: bool = False) -> list[Process]:
+    """Processes that run and map nothing.
+
+    Where a koid may be the answer, `own_koids` makes the koids follow from the names, so that
+    those of another student are of no use.
+    """
+    job = machine.root_job
+    koid = Dice("koids", *names).between(1100, 9900) if own_koids else None
+    processes = [job.create_process(names[0], koid=koid)]
+    processes += [job.create_process(name) for name in names[1:]]
     for process in processes:
         process.start()
     return processes
@@ -72,6 +80,11 @@ def opened(process: Process, vmo: VmoHandle) -> VmoHandle:
 def size(pages: int) -> str:
     """So many pages as the tools print them."""
     return format_size(pages * PAGE_BYTES)
+
+
+def printing(pages: int) -> int:
+    """By how many bytes `size` may miss: it prints a decimal from 9.8M on, unless it is whole."""
+    return 0 if pages < 2500 or pages % 256 == 0 else (1 << 20) // 20 + 1
 
 
 def listing(text: object) -> str:

@@ -86,9 +86,9 @@ def which_tool(dice: Dice) -> Draft:
         dice,
         (holder, held, region, room, kernel),
         TOOLS,
-        "One of: {}. (Without koids: `vmaps`, not `vmaps 1234`.)",
+        "Each is one of: {}. (Without koids: `vmaps`, not `vmaps 1234`.)",
         "Read again what each tool counts: the explorer of chapter 05 has a table of them.",
-        "that is what it shows and the others do not.",
+        "that is what each shows and the others do not.",
     )
 
 
@@ -107,8 +107,8 @@ def which_column(dice: Dice) -> Draft:
         ),
     )
     scattered = Question(
-        f"{process} maps a VMO `{vmo}` of 4k at {count} places far from each other. Where do most "
-        "of the further pages count that this takes?",
+        f"{process} maps a VMO `{vmo}` of 4k at {count} places far from each other, and "
+        "reads a byte at each. Where do most of the further pages count that this takes?",
         "mmu",
         (
             Mistake("VMOs", "The VMO has one page, however often it is mapped."),
@@ -138,9 +138,9 @@ def which_column(dice: Dice) -> Draft:
         dice,
         (hidden, scattered, objects, handles, freed),
         COLUMNS,
-        "**Which column of `kstats -m`?** One of: {}.",
+        "**Which columns of `kstats -m`?** Each is one of: {}.",
         "Ask what kind of page it is: a VMO's, the heap's, a page table's, or nobody's.",
-        "every page of the machine is in one column, and these are in that one.",
+        "every page of the machine is in one column, and these are in those two.",
     )
 
 
@@ -152,8 +152,31 @@ def _choice(
     hint: str,
     because: str,
 ) -> Draft:
-    """One of the questions, with the options in chance order."""
-    question, right, mistakes = dice.choice(questions)
+    """Two of the questions, with the options in chance order.
+
+    One alone has so few answers that a neighbour's is right too often.
+    """
+    first, second = dice.sample(questions, 2)
     shown = ", ".join(f"`{option}`" for option in dice.shuffled(options))
-    key = Pick((right,), because, mistakes, hint, "one of those in the question", options)
-    return Draft(f"{question}\n\n{asks.format(shown)}", key)
+    mistakes = [
+        Mistake("|".join(f"{word}, {second.right}" for word in each.answer.split("|")), each.says)
+        for each in first.mistakes
+        if isinstance(each.answer, str)
+    ]
+    mistakes += [
+        Mistake("|".join(f"{first.right}, {word}" for word in each.answer.split("|")), each.says)
+        for each in second.mistakes
+        if isinstance(each.answer, str)
+    ]
+    pairs = tuple(f"{one}, {other}" for one in options for other in options)
+    key = Pick(
+        (f"{first.right}, {second.right}",),
+        because,
+        tuple(mistakes),
+        hint,
+        "two of those in the question, with a comma between",
+        pairs,
+        parts=2,
+    )
+    text = f"**a.** {first.text}\n\n**b.** {second.text}\n\n{asks.format(shown)}"
+    return Draft(f"{text} Answer both, with a comma between.", key)

@@ -24,10 +24,15 @@ def _office(dice: Dice, name: str) -> tuple[Machine, list[Process], list[str]]:
 @exercise("biggest-by-pss", "00", "culprit", "the process with the largest PSS, from `ps`")
 def biggest_by_pss(dice: Dice) -> Draft:
     """SHARED is not PSS."""
-    m, processes, names = _office(dice, "biggest-by-pss")
-    for process in processes[:4]:
+    names = dice.sample(PROCESSES, 5)
+    m = machine(dice, "biggest-by-pss")
+    processes = running(m, names, own_koids=True)
+    # The largest one may be anywhere in the listing, or the last line would be the answer.
+    big, *sharers = dice.shuffled(processes)
+    share(sharers[0], sharers[1:], dice.between(300, 900), "shared")
+    for process in sharers:
         share(process, [], dice.between(1, 60), "own")
-    share(processes[4], [], dice.between(400, 800), "own")
+    share(big, [], dice.between(400, 800), "own")
     ps = magmem.ps(m)
     rows = ps.df.set_index("koid")
     largest = max(processes, key=lambda process: rows["pss_bytes"][process.koid])
@@ -38,7 +43,7 @@ def biggest_by_pss(dice: Dice) -> Draft:
             "its PSS is the largest, though others have more under SHARED.",
             (
                 Mistake(
-                    f"{names[0]}|{processes[0].koid}",
+                    f"{sharers[0].name}|{sharers[0].koid}",
                     "It has much under SHARED, but pays only its part of that. Compare PSS.",
                 ),
             ),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from magmem.exercises.cast import PROCESSES, VMOS, committed, machine, running, share, size
+from magmem.exercises.cast import (
+    PROCESSES,
+    VMOS,
+    committed,
+    machine,
+    printing,
+    running,
+    share,
+    size,
+)
 from magmem.exercises.dice import Dice
 from magmem.exercises.keys import Amount, Mistake, Pick
 from magmem.exercises.registry import Draft, exercise
@@ -16,7 +25,7 @@ def leaking_process(dice: Dice) -> Draft:
     """The biggest does not leak, nor does a cache that was filled once."""
     m = machine(dice, "leaking-process")
     names = dice.sample(PROCESSES, 6)
-    processes = running(m, names)
+    processes = running(m, names, own_koids=True)
     leaker, big, cache = dice.sample(processes, 3)
     for process in processes:
         share(process, [], dice.between(20, 200), "heap")
@@ -100,7 +109,8 @@ def largest_hidden_tile(dice: Dice) -> Draft:
     dice.choice(processes).create_vmo(dice.between(30000, 60000) * PAGE_BYTES, name=vmos[4])
     return Draft(
         "Draw the treemap of `exercise.machine` (where `exercise` is your name for this one), or "
-        "read it as text.\n\n**What is the name of the largest VMO that no process maps?**",
+        "read it as text.\n\n**Of the VMOs that no process maps, which one has the most "
+        "memory?** Answer with its name.",
         Pick(
             (vmos[2],),
             "no process maps it, so neither `ps` nor `vmaps` shows it; the treemap does.",
@@ -151,6 +161,7 @@ def hidden_in_all(dice: Dice) -> Draft:
                 ),
             ),
             "Ask of each VMO whether any process at all maps it.",
+            within=printing(hidden),
         ),
         {"machine": m},
     )

@@ -17,7 +17,7 @@ def hidden_holder(dice: Dice) -> Draft:
     """The largest PSS is not the holder, nor is who has most handles."""
     m = machine(dice, "hidden-holder")
     names = dice.sample(PROCESSES, 6)
-    processes = running(m, names)
+    processes = running(m, names, own_koids=True)
     holder, large, busy = dice.sample(processes, 3)
     vmo = dice.choice(VMOS)
     pages = dice.between(2000, 9000)

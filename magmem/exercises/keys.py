@@ -6,6 +6,7 @@ it gives the reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,7 @@ from typing import Protocol
 from magmem.errors import MagmemError
 from magmem.exercises.answers import (
     AnswerError,
+    Size,
     has_no_unit,
     is_blank,
     plain_words,
@@ -25,6 +27,15 @@ from magmem.sizes import format_size
 from magmem.units import PAGE_BYTES
 
 __all__ = ["Amount", "Built", "Key", "Mistake", "Pick", "Verdict", "in_words"]
+
+FINE = 60
+"""An answer may miss by this part of what is right: half of what keeps a mistake apart."""
+
+COARSE = 8
+"""One that misses by less than this part, and is rounded, may have been got the right way."""
+
+DIVISIONS = 16
+"""Bytes that the divisions of `ps` may have lost."""
 
 BLANK = "replace None by your answer, in quotation marks if it has letters"
 
@@ -129,21 +140,42 @@ class Amount:
         return self.right > 0 and distinct and all(apart)
 
     def judge(self, answer: object) -> Verdict:
-        """Right within what the written form, and the way there, leave open."""
+        """Right if it is near enough by value, whatever unit it is written in.
+
+        A rounded answer may miss by half a step of its last place, cut off by a whole one, but
+        never by more than a sixtieth of the right one. One that is rounded further than that is
+        asked for a decimal more.
+        """
         if is_blank(answer):
             return Verdict(None, BLANK)
         try:
-            value, slack = size_of_answer(answer)
+            size = size_of_answer(answer)
         except AnswerError as error:
             return Verdict(None, str(error))
-        if abs(value - self.right) < slack + self.within:
+        misses = abs(size.value - self.right)
+        known = [(abs(size.value - Fraction(each.answer)), each) for each in self.mistakes]
+        miss, nearest = min(known, key=lambda pair: pair[0], default=(misses + 1, None))
+        if misses <= miss and misses < self._slack(Fraction(self.right), size) + self.within:
             return Verdict(True, self.because)
-        for mistake in self.mistakes:
-            if abs(value - Fraction(mistake.answer)) < slack:
-                return Verdict(False, mistake.says)
-        if 0 < value < PAGE_BYTES and has_no_unit(answer):
+        if nearest and miss < misses and miss < self._slack(Fraction(nearest.answer), size):
+            return Verdict(False, nearest.says)
+        if size.step > 1 and misses < size.step and 0 < misses < min(miss, self.right / COARSE):
+            return Verdict(None, "you may be on the right way, but it is rounded; give a decimal")
+        if 0 < size.value < PAGE_BYTES and has_no_unit(answer):
             return Verdict(False, f"A number without a unit is bytes. {self.hint}")
         return Verdict(False, self.hint)
+
+    def _slack(self, meant: Fraction, size: Size) -> Fraction:
+        """By how much an answer may miss what is meant."""
+        if size.step <= 1:
+            # The tools round each division down, so their bytes are a few less than exact.
+            return Fraction(1 if meant.denominator == 1 else DIVISIONS)
+        scale = 1
+        while scale * 1024 <= size.step * 10:
+            scale *= 1024
+        if size.step == scale and meant % scale:
+            return Fraction(1)  # a whole number of k, M …, which the right one is not
+        return max(Fraction(1), min(size.step, meant / FINE))
 
 
 @dataclass(frozen=True)
@@ -161,6 +193,8 @@ class Pick:
         What kind of answer is expected.
     options : tuple of str
         All that can be meant; an answer that is none of them is not an answer. Empty: anything.
+    parts : int
+        How many answers are expected at once, with commas between or as a tuple.
     """
 
     right: tuple[str, ...]
@@ -169,6 +203,7 @@ class Pick:
     hint: str
     form: str
     options: tuple[str, ...] = ()
+    parts: int = 1
 
     @property
     def solution(self) -> str:
@@ -190,9 +225,13 @@ class Pick:
         """Right if it is one of the ways to write it."""
         if is_blank(answer):
             return Verdict(None, BLANK)
+        if self.parts > 1 and isinstance(answer, (tuple, list)):
+            answer = ", ".join(map(str, answer))
         if isinstance(answer, bool) or not isinstance(answer, (str, int)):
             return Verdict(None, f"expected {self.form}, found {answer!r}"[:200])
         said = plain_words(str(answer))
+        if self.parts > 1:
+            said = ", ".join(plain_words(part) for part in re.split(r"[,;\n]|\band\b", said))
         if said in map(plain_words, self.right):
             return Verdict(True, self.because)
         for mistake in self.mistakes:

@@ -102,7 +102,7 @@ def clone_exact(dice: Dice) -> Draft:
     )
 
 
-@exercise("clone-memory", "07", "predict", "all memory of a VMO and its clones")
+@exercise("clone-memory", "07", "repair", "all memory of a VMO and its clones")
 def clone_memory(dice: Dice) -> Draft:
     """Copy-on-write does not double memory."""
     pages, clones = dice.between(60, 500), dice.between(2, 6)
@@ -118,8 +118,9 @@ def clone_memory(dice: Dice) -> Draft:
         handle.close()
     return Draft(
         f"`{process}` has a VMO `{vmo}` of {size(pages)}, all of it in memory. {clones} others "
-        f"each get a clone of it and each write to {written} pages.\n\n"
-        "**How much memory do the VMO and all clones use together?**",
+        f"each get a clone of it and each write to {written} pages. “So there are now "
+        f"{clones + 1} times {size(pages)}.”\n\n"
+        "**How much memory do the VMO and all clones really use together?**",
         Amount(
             PAGE_BYTES * (pages + clones * written),
             f"the original once, and {clones} times {written} copies.",

@@ -20,6 +20,7 @@ __all__ = ["Draft", "Plan", "UnknownExercise", "describe", "exercise", "make", "
 
 CHAPTERS = (
     *("first", "spaces", "sharing", "hiding", "choosing", "multiply", "growth", "evidence"),
+    "building",
 )
 """Modules of this package that hold exercises, in the order of the course."""
 

@@ -91,7 +91,7 @@ def pss_after_exit(dice: Dice) -> Draft:
     )
 
 
-@exercise("freed-by-exit", "04", "predict", "how much memory becomes free when a process exits")
+@exercise("freed-by-exit", "04", "repair", "how much memory becomes free when a process exits")
 def freed_by_exit(dice: Dice) -> Draft:
     """PSS is not what one gets back; USS is."""
     sharers = dice.between(2, 6)
@@ -104,7 +104,8 @@ def freed_by_exit(dice: Dice) -> Draft:
     share(processes[0], processes[1:], common, vmos[1])
     part = Fraction(common, sharers)
     return Draft(
-        f"`{names[0]}` maps {size(own)} that nobody else maps, and {size(common)} that it shares "
+        f"“If `{names[0]}` exits, we get back its whole PSS.” It maps {size(own)} that nobody else "
+        f"maps, and {size(common)} that it shares "
         f"with {sharers - 1} other{'s' * (sharers > 2)}. All pages are in memory.\n\n"
         f"**How much of the VMOs' memory becomes free when `{names[0]}` exits?**",
         Amount(

@@ -42,7 +42,7 @@ def promise(dice: Dice) -> Draft:
     )
 
 
-@exercise("handle-closed", "01", "predict", "memory of a VMO after its handle was closed")
+@exercise("handle-closed", "01", "repair", "memory of a VMO after its handle was closed")
 def handle_closed(dice: Dice) -> Draft:
     """A mapping keeps its VMO, with every page, when the handle is gone."""
     pages, written = dice.between(100, 900), dice.between(10, 80)
@@ -54,7 +54,8 @@ def handle_closed(dice: Dice) -> Draft:
     handle.close()
     return Draft(
         f"`{process}` creates a VMO `{vmo}` of {size(pages)}, maps it, writes its first "
-        f"{size(written)}, and closes its handle, the only one. It does nothing else.\n\n"
+        f"{size(written)}, and closes its handle, the only one. It does nothing else. “So the VMO "
+        "is gone, and its memory is free.”\n\n"
         "**How much memory does the VMO use now?**",
         Amount(
             written * PAGE_BYTES,

@@ -46,7 +46,7 @@ def answer(value: str) -> str:
         ("''", "blank"),
         ("'many'", "unreadable"),
         ("220k", "unreadable"),
-        ("'22,0k'", "unreadable"),
+        ("'22,0k'", "wrong"),
         ("make_machine()", "by hand"),
         ("__import__('os').system('touch ran')", "by hand"),
     ],
