@@ -36,7 +36,7 @@ def plain_guess(question: Question, typed: object) -> object:
         Not an answer to this kind of question; the message says which form is expected.
     """
     if question.kind == "size":
-        value, _ = size_of_answer(typed)
+        value = size_of_answer(typed).value
         return round(value)
     if question.kind == "count":
         return _count(question, typed)
@@ -112,9 +112,11 @@ def _is(question: Question, guess: object, answer: object, typed: object) -> boo
     if question.kind == "size":
         assert isinstance(guess, int)  # noqa: S101 (a size was read)
         assert isinstance(answer, int)  # noqa: S101 (a size was computed)
-        _, slack = size_of_answer(typed)
-        # "1.5M" stands for anything that prints so, but not for nearly anything.
-        printed = min(float(slack), max(1.0, answer / 20))
+        size = size_of_answer(typed)
+        # "1.5M" stands for anything that prints so, but not for nearly anything. A whole number of
+        # k or M is what it says.
+        slack = 1.0 if size.step.denominator == 1 else float(size.step)
+        printed = min(max(slack, 1.0), max(1.0, answer / 20))
         return abs(guess - answer) <= max(printed, question.near * answer)
     if question.kind == "count" and question.near:
         assert isinstance(guess, int)  # noqa: S101 (a count was read)
