@@ -64,7 +64,7 @@ class Balance:
         vmo = np.flatnonzero(left > 0)
         group = _group(facts, mapped)[vmo]
         if charges.left_group != BY_VMO:
-            group = np.full(len(vmo), charges.left_group)
+            group = np.where(_elsewhere(facts)[vmo], _NOT_CAPTURED, charges.left_group)
         tints = np.array([tint_code(tint) for _, tint in GROUPS])
         amount, divisor = _reduced(left[vmo], scale)
         nobody = np.full(len(vmo), NOBODY, np.int64)
@@ -96,7 +96,20 @@ def _group(facts: Facts, mapped: Bools) -> Ints:
     held[integers(handles["vmo"].dropna())] = True
     kernels = (vmos["koid"] == 0).fillna(False).to_numpy(dtype=bool) | facts.snap.knows("handles")
     by_user = 4 if facts.snap.knows("processes") else 5
-    return np.select([mapped, held, kernels], [by_user, 0, 1], 2).astype(np.int64)
+    kinds = [_elsewhere(facts), mapped, held, kernels]
+    return np.select(kinds, [_NOT_CAPTURED, by_user, 0, 1], 2).astype(np.int64)
+
+
+_NOT_CAPTURED = 5
+
+
+def _elsewhere(facts: Facts) -> Bools:
+    """Per VMO: whether it is memory of Linux processes that were not captured.
+
+    The kernel counts it (`magmem.linux.kmem`), but it is no memory of the kernel's.
+    """
+    others = facts.snap.vmos["id"] == "kernel/others"
+    return np.asarray(others.fillna(False).to_numpy(dtype=bool))
 
 
 def _reduced(scaled: Numbers, scale: int) -> tuple[Numbers, Numbers]:

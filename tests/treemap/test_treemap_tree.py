@@ -337,3 +337,13 @@ def test_ranges_of_many_parts_are_drawn_to_the_byte(
         return sums
 
     assert by_tint(treemap) == by_tint(plain)
+
+
+@pytest.mark.parametrize("rule", ["treemap-2017", "exact", "linux"])
+def test_memory_of_processes_that_were_not_captured_is_not_the_kernels(rule: str) -> None:
+    """On Linux the kernel counts what others have written; it stands in a group of its own."""
+    tree = magmem.treemap(magmem.datasets.load("linux-build"), rule=rule)
+    table = tree.df.set_index("node")
+    row = table[table["name"] == "anonymous, not captured"].iloc[0]
+    assert table.loc[row["parent"], "name"] == "mapped by processes not in the capture"
+    assert int(row["size_bytes"]) == 1_584_390_144
