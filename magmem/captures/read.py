@@ -35,7 +35,7 @@ def read_capture(
         exists wins over a dataset. Files may be packed by gzip. Several sources are merged by
         koid and address; where they contradict each other the notes table says so. The word
         ``live`` is this Linux machine, as `magmem.capture_linux` sees it now; a file of that name
-        is ``./live``.
+        is ``./live``. A folder or tar ball is a proc file system that was saved.
     name : str
         What to call the state; empty for what the capture calls itself, else its file's name.
     progress : callable, optional
@@ -80,6 +80,11 @@ def _read_one(
         from magmem.linux.capture import capture_linux
 
         return capture_linux(progress=progress)
+    if not isinstance(source, str) or source != "-":
+        from magmem.linux.saved import is_saved_tree, read_saved_tree
+
+        if is_saved_tree(Path(source)):
+            return read_saved_tree(Path(source), progress)
     return _read(load_source(source))
 
 
