@@ -34,11 +34,11 @@ QUESTIONS = {
 }
 """Each tab and its word."""
 
-ROWS = 10
+ROWS = 12
 _WIDE, _HIGH = 760.0, 402.0
-_TOP, _STEP = 34.0, 19.0
+_TOP, _STEP = 32.0, 17.0
 _NAME, _BAR = 214.0, 430.0
-_PANELS = (8.0, 256.0, 744.0, 118.0)
+_PANELS = (8.0, 266.0, 744.0, 112.0)
 
 
 class FleetExplorer(Explorer):
