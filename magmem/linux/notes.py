@@ -12,6 +12,9 @@ __all__ = ["notes_of"]
 
 SHOWN_ERRORS = 20
 
+LONG_SECONDS = 0.05
+"""Captures that took longer say how long."""
+
 ROUGH_BYTES = 1 << 20
 """The kernel's counters are rough by about so much (each processor keeps some to itself)."""
 
@@ -50,6 +53,9 @@ def notes_of(reading: Reading, memory: Memory | None, source: str) -> dict[str, 
         for record in reading.records
         if record.read_through is not None
     ]
+    if reading.seconds >= LONG_SECONDS:
+        told = f"reading took {reading.seconds:.1f} s: the capture is of that span, not of a moment"
+        notes.append(("remark", "moment", told))
     if reading.in_flight:
         whose = " ".join(map(str, reading.in_flight))
         told = (
