@@ -1,5 +1,7 @@
 """The bytes of a capture: from a file, standard input or a dataset, unpacked, as UTF-8.
 
+Of a zip the text is taken that its ``main_entry.txt`` names, as in Android's bugreport.
+
 Size is bounded (`MAX_BYTES`, also of what gzip unpacks to), so hostile input ends in a
 `CaptureError` and not in an exhausted machine. A byte-order mark decides between UTF-8, UTF-16
 and UTF-32; without one the text is taken for UTF-8.
@@ -8,8 +10,10 @@ and UTF-32; without one the text is taken for UTF-8.
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
+import zipfile
 import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -31,6 +35,8 @@ MAX_BROKEN = 0.05
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_MAIN = "main_entry.txt"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -65,6 +71,8 @@ def load_source(source: str | PathLike[str]) -> Source:
     name, data = _read(fspath(source))
     if data.startswith(_GZIP):
         data = _unpack(data, name)
+    elif data.startswith(_ZIP):
+        data = _main_entry(data, name)
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             data = _recode(data[len(mark) :], encoding, name)
@@ -164,6 +172,26 @@ def _unpack(data: bytes, name: str) -> bytes:
             raise CaptureError(name, "", "the rest of the gzip data", "the end of the file")
         data = packed.unused_data
     return b"".join(parts)
+
+
+def _main_entry(data: bytes, name: str) -> bytes:
+    """The text of a zip: what its main_entry.txt names, as in a bugreport, or the only text."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            texts = [one for one in packed.namelist() if one.endswith(".txt")]
+            entry = texts[0] if len(texts) == 1 else ""
+            if _MAIN in texts:
+                with packed.open(_MAIN) as file:
+                    entry = file.read(4096).decode("utf-8", "replace").strip()
+            if entry not in packed.namelist():
+                found = f"{len(texts)} of them" if texts else "none"
+                raise CaptureError(name, "", "a zip of one text, or a bugreport's", found)
+            with packed.open(entry) as file:
+                return _bounded(cast("BinaryIO", file), name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, CaptureError):
+            raise
+        raise CaptureError(name, "", "a zip that can be unpacked", str(error)) from None
 
 
 def _recode(data: bytes, encoding: str, name: str) -> bytes:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from magmem.captures.formats import FORMATS
+from magmem.captures.formats.trust import trusted
 from magmem.captures.reading.lines import split_lines
 from magmem.captures.reading.loop import Noise, read_lines
 from magmem.captures.reading.session import Session
@@ -61,7 +62,7 @@ def read_batches(batches: Iterable[Sequence[str]], source: str) -> Snapshot:
         session.note("skipped", noise.first, f"{lines} part of no dump")
     bundles = [session.tables.bundle(), *(one.bundle() for one in session.readers.values())]
     _not_empty(session)
-    return _snapshot(session, bundles)
+    return _snapshot(session, trusted(bundles, session))
 
 
 def _nothing(source: str, noise: Noise) -> CaptureError:

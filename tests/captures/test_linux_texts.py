@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from support.damage import reads_or_refuses
 from support.hurt_text import hurt_text
 
+from magmem.captures.read import read_capture
 from magmem.captures.reading.lines import batches, split_lines
 from magmem.captures.transcript import read_batches, read_transcript
 from magmem.errors import CaptureError
 from magmem.snapshot import Snapshot
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "linux"
+REPORT = (SAMPLES / "sections" / "bugreport.txt").read_text(encoding="utf-8")
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(SAMPLES.glob("*.txt"))}
 KIB = 1024
 PAGE = 4096
@@ -234,3 +237,53 @@ def test_a_mapping_without_its_fields_is_refused_by_line() -> None:
     """A line that is nearly a mapping is an error that names it."""
     with pytest.raises(CaptureError, match="START-END PERMS"):
         read(TEXTS["smaps-android"].replace("6f200000 rw-s 00000000", "6f200000 rw-s 0000000z"))
+
+
+def test_bugreport_is_one_snapshot_of_its_sections() -> None:
+    """Each process is told by the best section, the machine by meminfo, logs by none."""
+    snap = read(REPORT)
+    tasks = snap.processes.set_index("koid")
+    pss = tasks["reported_pss_bytes"] // KIB
+    assert pss[402] == 30_596  # showmap
+    assert pss[1201] == 151_000  # procrank, not the 150,000 of dumpsys
+    assert pss[1899] == 30_000  # dumpsys alone has it
+    assert tasks.loc[77, "name"] == "init_helper"  # top alone, out of place
+    assert tasks.loc[77, "reported_resident_bytes"] == 2 * KIB**2
+    assert tasks["reported_pss_bytes"].isna().sum() == 1
+    assert tasks.loc[402, "name"] == "/system/bin/surfaced"
+    assert snap.kmem["total_bytes"].tolist() == [7_500_000 * KIB]
+    assert "a better source" in said(snap)
+    assert "contradiction" not in set(snap.notes["kind"])
+
+
+def test_a_broken_line_of_a_section_costs_itself() -> None:
+    """The report is read all the same, with a note."""
+    snap = read(REPORT.replace(" 1433  3100000K  141000K", " 1433  3100000X  141000K"))
+    assert len(snap.processes) == 6
+    assert "passed over" in said(snap)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_hurt_bugreports_are_read_or_refused(data: st.DataObject) -> None:
+    """Whatever happened to it."""
+    text = data.draw(hurt_text(REPORT))
+    reads_or_refuses(lambda: read(text))
+
+
+def test_bugreport_in_a_zip(tmp_path: Path) -> None:
+    """Its main_entry.txt names the text; a zip without one text says what was found."""
+    path = tmp_path / "bugreport.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("bugreport-lab.txt", REPORT)
+        packed.writestr("version.txt", "2.0")
+        packed.writestr("main_entry.txt", "bugreport-lab.txt\n")
+    assert len(read_capture(path).processes) == 6
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("one.txt", "1")
+        packed.writestr("two.txt", "2")
+    with pytest.raises(CaptureError, match="found 2 of them"):
+        read_capture(path)
+    path.write_bytes(b"PK\x03\x04 no zip")
+    with pytest.raises(CaptureError, match="zip that can be unpacked"):
+        read_capture(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from magmem.captures.formats.arenas import ArenasReader
 from magmem.captures.formats.asd import AsdReader
+from magmem.captures.formats.bugreport import BUGREPORT
 from magmem.captures.formats.dumpsys import DUMPSYS, DUMPSYS_APP, DUMPSYS_COMPACT
 from magmem.captures.formats.k_ps import K_PS
 from magmem.captures.formats.kernel_tasks import HandlesReader, JobsReader
@@ -42,6 +43,7 @@ FORMATS: tuple[TextFormat, ...] = (
     ReaderFormat(OomReader),
     ReaderFormat(ThreadsReader),
     PROCRANK,
+    BUGREPORT,
     *LINUX_FILES,
     SMAPS,
     SMEM,

@@ -11,7 +11,7 @@ from typing import Any
 
 from magmem.captures.formats.linux_memory import LinuxMemory
 from magmem.captures.reading.blocks import Block, BlockDump, Blocks
-from magmem.captures.reading.cells import koid, left_out, name, scaled
+from magmem.captures.reading.cells import koid, left_out, name, scaled, word
 from magmem.captures.reading.dump import MOST
 from magmem.captures.reading.layout import Header
 from magmem.captures.reading.rows import Rounded
@@ -44,7 +44,13 @@ def _unread(_dump: TableDump, values: dict[str, Any], _cells: dict[str, str], _n
 LINUX_PS = TextTable(
     "ps or top of Linux",
     table="tasks",
-    header=Header(("PID",), some=("RSS", "PSS", "USS", "VSZ"), last="COMMAND", spelt=_SPELT),
+    header=Header(
+        ("PID",),
+        some=("RSS", "PSS", "USS", "VSZ"),
+        last="COMMAND",
+        spelt=_SPELT,
+        glued={"S[%CPU]": "S %CPU "},
+    ),
     columns={
         "PID": koid(),
         "VSZ": scaled("reported_virtual_bytes"),
@@ -52,12 +58,14 @@ LINUX_PS = TextTable(
         "PSS": scaled("reported_pss_bytes"),
         "USS": scaled("reported_private_bytes"),
         "SWAP": scaled("reported_swap_bytes"),
-        **dict.fromkeys(_REST, left_out()),
+        # None of these is ever empty, so a row out of place is still read in order.
+        **dict.fromkeys(_REST, word()),
         "COMMAND": name(longest=1 << 16),
     },
     every={"kind": "process"},
     unique="PID",
     again=AGAIN,
+    placed=False,
     finish=_unread,
     lines=(
         Line(
@@ -158,10 +166,10 @@ _HUMAN = re.compile(r"([0-9]+)(?:[.,]([0-9]))?([BKMGTP])i?")
 def _free(dump: BlockDump, block: Block) -> None:
     head = block.lines[0].split()
     unit, told = 1024, False
-    for word in (dump.command or "").split():
-        if word in _UNITS:
-            unit, told = _UNITS[word], True
-        elif word in ("-h", "-hw", "-wh", "--human"):
+    for option in (dump.command or "").split():
+        if option in _UNITS:
+            unit, told = _UNITS[option], True
+        elif option in ("-h", "-hw", "-wh", "--human"):
             told = True
     kmem: dict[str, int | None] = {}
     for line in block.lines[1:]:

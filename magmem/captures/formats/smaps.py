@@ -52,7 +52,7 @@ class _Dump(Dump):
         super().__init__(session, name, number)
         self.pid = session.pid()
         self.waiting: list[str] = []
-        self.parts: list[Mappings] = []
+        self.pieces: list[Mappings] = []
         self.reach = 0
         self.first = number
         self.known: set[str] = set()
@@ -130,30 +130,30 @@ class _Dump(Dump):
 
         It is where the place is taken, where it lies below all, or behind what comes last.
         """
-        last = self.parts[-1].name[-1:] if self.parts else []
+        last = self.pieces[-1].name[-1:] if self.pieces else []
         if last and last[0] in _LAST:
             return True
-        if any(bool(((one.start < end) & (one.end > start)).any()) for one in self.parts):
+        if any(bool(((one.start < end) & (one.end > start)).any()) for one in self.pieces):
             return True
-        return start < min((int(one.start[0]) for one in self.parts if len(one)), default=1 << 64)
+        return start < min((int(one.start[0]) for one in self.pieces if len(one)), default=1 << 64)
 
     def _parse(self) -> None:
         if self.waiting:
             data = ("\n".join(self.waiting) + "\n").encode("utf-8", "replace")
             odd: list[str] = []
-            self.parts.append(parse_smaps(data, self.session.source, odd))
-            self.rows += len(self.parts[-1])
+            self.pieces.append(parse_smaps(data, self.session.source, odd))
+            self.rows += len(self.pieces[-1])
             self.waiting = []
             for message in odd[:1]:
                 self.note("skipped", self.first, message)
 
     def _finish(self) -> None:
         self._parse()
-        if not self.parts:
+        if not self.pieces:
             return
         memory = LinuxMemory.of(self.session)
-        memory.process(self.at, memory.koid(self.pid, self.first), _joined(self.parts))
-        self.parts, self.reach = [], 0
+        memory.process(self.at, memory.koid(self.pid, self.first), _joined(self.pieces))
+        self.pieces, self.reach = [], 0
 
 
 def _joined(parts: Sequence[Mappings]) -> Mappings:

@@ -70,6 +70,8 @@ class Dump(ABC):
         How many rows it has kept.
     over : bool
         It has ended.
+    parts : bool
+        The line taken last ends all other dumps; whoever ends them sets it back.
     """
 
     longest_name: ClassVar[int] = LONGEST_NAME
@@ -79,7 +81,7 @@ class Dump(ABC):
         self.at = session.begin(name, number)
         self.origin: Origin = session.origins[self.at]
         self.elided = self.elisions = self.rows = 0
-        self.over = False
+        self.over = self.parts = False
 
     @abstractmethod
     def take(self, line: str, number: int) -> bool:

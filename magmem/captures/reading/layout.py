@@ -50,6 +50,8 @@ class Header:
         The heading that begins or ends the line; empty for any.
     spelt : mapping of str to str
         Other spellings of a heading; one with a blank in it counts as one heading.
+    glued : mapping of str to str
+        Headings that are printed as one, and the same as long with a blank between.
     """
 
     required: tuple[str, ...]
@@ -57,6 +59,7 @@ class Header:
     first: str = ""
     last: str = ""
     spelt: Mapping[str, str] = field(default_factory=dict)
+    glued: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _sure(self) -> tuple[str, ...]:
@@ -98,6 +101,8 @@ class Header:
         return known / (known + len(lacking)), f"{column} {', '.join(lacking)} {verb} missing"
 
     def _words(self, line: str) -> list[tuple[str, int, int]]:
+        for printed, parted in self.glued.items():
+            line = line.replace(printed, parted)
         for spelling in self.spelt:
             if " " in spelling:
                 line = line.replace(spelling, spelling.replace(" ", "\0"))

@@ -100,10 +100,25 @@ class _Loop:
         """Lines that the dump in front reads in one go."""
         if not self.open or self.torn is not None:
             return 0
-        return self.open[0][1].run(lines, at, number)
+        try:
+            return self.open[0][1].run(lines, at, number)
+        except CaptureError:
+            if not self.session.lenient:
+                raise
+            return 0
 
     def line(self, raw: str, number: int) -> int:
         """Read one line; always 1."""
+        try:
+            return self._line(raw, number)
+        except CaptureError as error:
+            if not self.session.lenient:
+                raise
+            self.torn = None
+            self.session.repair(number, f"what cannot be read is passed over: {error.expected}")
+            return 1
+
+    def _line(self, raw: str, number: int) -> int:
         line = unprefixed(raw)
         if not self.noise.text:
             self.noise.text = raw.strip()
@@ -153,12 +168,23 @@ class _Loop:
                     self.torn = dump, line, number, error
                     return False
             if taken:
+                if getattr(dump, "parts", False):
+                    self._part(dump)
+                    return True
                 if at:
                     self.open.insert(0, self.open.pop(at))
                 if dump.over:
                     del self.open[0]
                 return True
         return False
+
+    def _part(self, dump: Dump) -> None:
+        """Another section begins: every other dump is over."""
+        dump.parts = False
+        others = [pair for pair in self.open if pair[1] is not dump]
+        self.open = [pair for pair in self.open if pair[1] is dump]
+        for _, other in others:
+            other.close()
 
     def _opened(self, line: str, number: int) -> bool:
         """Whether a dump begins with the line."""

@@ -39,6 +39,8 @@ class Session:
         The last time a dump tells.
     empty : list of int
         Dumps that have begun and hold nothing.
+    lenient : bool
+        A line that cannot be read costs itself alone, with a note.
     """
 
     def __init__(self, source: str) -> None:
@@ -50,6 +52,7 @@ class Session:
         self.root_job_koid: int | None = None
         self.timestamp_iso = ""
         self.empty: list[int] = []
+        self.lenient = False
         self.readers: dict[Any, Any] = {}
         self.repairs: dict[str, list[int]] = {}
         self._unknown: dict[str, dict[str, int]] = {}

@@ -101,6 +101,8 @@ class TextTable(TextFormat):
         Heading whose cells differ from row to row; empty for none.
     again : str
         What to say of rows that repeat a cell of `unique` and are passed over; empty: an error.
+    placed : bool
+        Cells stand below their headings; if not, no cell is ever empty and they are read in order.
     finish : function of TableDump, cells and line to values
         Works on the values of a row before it is kept; cells are texts by heading.
     one_row : bool
@@ -127,6 +129,7 @@ class TextTable(TextFormat):
     lines: tuple[Line, ...] = ()
     unique: str = ""
     again: str = ""
+    placed: bool = True
     finish: Callable[[TableDump, dict[str, Any], dict[str, str], int], None] | None = None
     one_row: bool = False
     ends: Totals | None = None
@@ -188,7 +191,8 @@ class TableDump(Dump):
         words = self.format.header.words(line)
         if not words:
             return False
-        self.layout = Layout(fields_of(words[self.skip :], self.format.columns, self.format.others))
+        fields = fields_of(words[self.skip :], self.format.columns, self.format.others)
+        self.layout = Layout(fields, placed=self.format.placed)
         for one in self.layout.fields:
             if one.cell is None:
                 self.session.unknown(self.format.name, one.heading, number)
