@@ -1,7 +1,7 @@
 """Columns of a snapshot from lists of what a capture's records hold.
 
-Lists may hold ``None`` for unknown. Each function answers with an array of the dtype that
-`magmem.snapshot.schema` wants, or one `CaptureError` naming the record.
+Lists may hold ``None`` for unknown. Each function answers with what `magmem.snapshot.Table.of`
+takes, values and where they are known, or with one `CaptureError` naming the record.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from magmem.captures.json_text import INT63_MAX, shorten
 from magmem.errors import CaptureError
-from magmem.snapshot.schema import TEXT
 
 __all__ = [
     "Place",
@@ -36,30 +34,30 @@ _HEX = re.compile(r"0x[0-9a-fA-F]{1,16}").fullmatch
 
 
 def integers(values: Sequence[int | None] | np.ndarray[Any, Any]) -> Any:
-    """An ``Int64`` array."""
+    """Values as int64, and where they are known."""
     if isinstance(values, np.ndarray):
-        return pd.arrays.IntegerArray(values.astype(np.int64), np.zeros(len(values), bool))
+        return values.astype(np.int64), np.ones(len(values), bool)
     mask = np.fromiter((value is None for value in values), bool, len(values))
     filled = [value or 0 for value in values] if mask.any() else values
-    return pd.arrays.IntegerArray(np.array(filled, dtype=np.int64), mask)
+    return np.array(filled, dtype=np.int64), ~mask
 
 
 def offsets(values: Sequence[int | None]) -> Any:
-    """A ``UInt64`` array of integers from 0 to 2^64 − 1."""
+    """Integers from 0 to 2^64 − 1 as uint64, and where they are known."""
     mask = np.fromiter((value is None for value in values), bool, len(values))
     filled = [value or 0 for value in values]
-    return pd.arrays.IntegerArray(np.array(filled, dtype=np.uint64), mask)
+    return np.array(filled, dtype=np.uint64), ~mask
 
 
 def texts(values: Sequence[str | None]) -> Any:
-    """A text array."""
-    return pd.array(np.array(values, dtype=object), dtype=TEXT)
+    """Texts as an array of objects."""
+    return np.array(values, dtype=object)
 
 
 def addresses(values: Sequence[str | None], source: str, place: Place, field: str) -> Any:
-    """A ``UInt64`` array of ``"0x…"`` strings."""
+    """``"0x…"`` strings as uint64, and where they are known."""
     filled, mask = _parsed(values, source, place, field)
-    return pd.arrays.IntegerArray(np.array(filled, dtype=np.uint64), mask)
+    return np.array(filled, dtype=np.uint64), ~mask
 
 
 def hex_integers(
@@ -69,13 +67,13 @@ def hex_integers(
     field: str,
     highest: int = INT63_MAX,
 ) -> Any:
-    """An ``Int64`` array of ``"0x…"`` strings that may not exceed `highest`."""
+    """``"0x…"`` strings as int64, none above `highest`, and where they are known."""
     filled, mask = _parsed(values, source, place, field)
     if filled and max(filled) > highest:
         at = next(i for i, value in enumerate(filled) if value > highest)
         expected = f"at most {highest:#x}"
         raise CaptureError(source, f"{place(at)}.{field}", expected, shorten(values[at]))
-    return pd.arrays.IntegerArray(np.array(filled, dtype=np.int64), mask)
+    return np.array(filled, dtype=np.int64), ~mask
 
 
 def _parsed(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from magmem.sim.kernel import KERNEL_BASE
 from magmem.sim.mapping import Mapping
@@ -82,8 +81,8 @@ def _one_row(values: dict[str, int]) -> Columns:
 
 
 def _ints(values: npt.ArrayLike, missing: npt.NDArray[np.bool_]) -> Any:
-    """A nullable column from values that mean nothing where `missing`."""
-    return pd.arrays.IntegerArray(np.asarray(values, dtype=np.int64), missing)
+    """A column from values that mean nothing where `missing`."""
+    return np.asarray(values, dtype=np.int64), ~missing
 
 
 def _codes(codes: list[int]) -> npt.NDArray[np.int8]:
@@ -206,9 +205,9 @@ def _regions(machine: Machine, layout: Layout, row_of: dict[Vmo, int]) -> Column
         column[at] = values
         return _ints(column, vmar)
 
-    names = np.full(rows, pd.NA, dtype=object)
+    names = np.full(rows, None, dtype=object)
     names[vmar] = [region.name for region in vmars]
-    perms = np.full(rows, pd.NA, dtype=object)
+    perms = np.full(rows, None, dtype=object)
     masks = np.array([mapping.mask for mapping in mappings], np.int64)
     perms[at] = _PERMS[masks]
     flags = _MMU_FLAGS[masks] | (space_rows[at] != 0) * 4
@@ -227,7 +226,7 @@ def _regions(machine: Machine, layout: Layout, row_of: dict[Vmo, int]) -> Column
         "addr": addr,
         "ref": reference.astype(np.int64),
         "vmo": spread([row_of[mapping.vmo] for mapping in mappings]),
-        "vmo_offset_bytes": pd.arrays.IntegerArray(offset, vmar),
+        "vmo_offset_bytes": (offset, ~vmar),
         "perms": perms,
         "arch_mmu_flags": spread(flags),
         "map_seq": spread(serial[at]),
@@ -256,8 +255,9 @@ def _vmos(machine: Machine, vmos: list[Vmo], row_of: dict[Vmo, int]) -> Columns:
             ],
             np.int64,
         ),
-        "phys_base": pd.arrays.IntegerArray(
-            np.array([vmo.phys_base or 0 for vmo in vmos], np.uint64), ~physical
+        "phys_base": (
+            np.array([vmo.phys_base or 0 for vmo in vmos], np.uint64),
+            physical,
         ),
         "pages_are_wired": np.array([vmo.pages_are_wired for vmo in vmos], bool),
         "pages_known": np.ones(len(vmos), bool),

@@ -20,19 +20,18 @@ holds the *row number* of another table, because kernel objects without a koid h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
-
-import numpy as np
-import pandas as pd
-from pandas.api.extensions import ExtensionDtype
+from typing import TYPE_CHECKING, Any, Final
 
 from magmem.units import PAGE_BYTES
 
-__all__ = ["FACETS", "PAGE_BYTES", "TABLES", "Column", "Table"]
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from pandas.api.extensions import ExtensionDtype
 
-TEXT: Final = pd.StringDtype("python")
+__all__ = ["FACETS", "PAGE_BYTES", "TABLES", "Column", "TableSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,13 @@ class Column:
     unit: str = ""
     required: bool = False
     choices: tuple[str, ...] = ()
-    dtype: np.dtype[Any] | ExtensionDtype = field(init=False)
 
-    def __post_init__(self) -> None:
-        dtypes: dict[str, tuple[object, object]] = {
-            "int": (pd.Int64Dtype(), np.dtype("int64")),
-            "uint": (pd.UInt64Dtype(), np.dtype("uint64")),
-            "text": (TEXT, TEXT),
-            "bool": (pd.BooleanDtype(), np.dtype("bool")),
-            "choice": (pd.CategoricalDtype(self.choices), pd.CategoricalDtype(self.choices)),
-        }
-        object.__setattr__(self, "dtype", dtypes[self.sort][self.required])
+    @property
+    def dtype(self) -> np.dtype[Any] | ExtensionDtype:
+        """Its dtype in a DataFrame."""
+        from magmem.snapshot.frames import dtype_of
+
+        return dtype_of(self)
 
     @property
     def is_address(self) -> bool:
@@ -64,7 +59,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSpec:
     """One table: what a row is, its order, and its columns by name."""
 
     name: str
@@ -74,60 +69,16 @@ class Table:
     def frame(self, values: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """A DataFrame of this table with every column and dtype in place.
 
-        Parameters
-        ----------
-        values : mapping of column name to array-like
-            All of one length. Lists may hold ``None`` for missing. A column that is not given is
-            missing in every row.
-
-        Raises
-        ------
-        KeyError
-            A column that the table does not have, or a required one not given.
-        ValueError, TypeError
-            Values that the column's dtype cannot hold.
+        Parameters and errors are those of `magmem.snapshot.Table.of`.
         """
-        values = values or {}
-        unknown = values.keys() - self.columns.keys()
-        if unknown:
-            raise KeyError(f"table {self.name} has no column {sorted(unknown)[0]!r}")
-        rows = len(next(iter(values.values()))) if values else 0
-        data: dict[str, Any] = {}
-        for name, column in self.columns.items():
-            if name in values:
-                data[name] = _typed(values[name], column)
-            elif column.required and rows:
-                raise KeyError(f"table {self.name} needs column {name!r}")
-            else:
-                data[name] = _missing(rows, column)
-        return pd.DataFrame(data, copy=False)
+        from magmem.snapshot.frames import frame_of
+        from magmem.snapshot.table import Table
+
+        return frame_of(Table.of(self, values))
 
 
-def _typed(values: Any, column: Column) -> Any:
-    if getattr(values, "dtype", None) == column.dtype:
-        return values
-    if column.sort == "choice" and isinstance(values, np.ndarray) and values.dtype.kind == "i":
-        return pd.Categorical.from_codes(values, dtype=column.dtype)
-    if isinstance(column.dtype, np.dtype):
-        return np.asarray(values, dtype=column.dtype)
-    return pd.array(values, dtype=column.dtype)
-
-
-def _missing(rows: int, column: Column) -> Any:
-    if column.sort in ("int", "uint", "bool"):
-        kind = {"int": "int64", "uint": "uint64", "bool": "bool"}[column.sort]
-        if column.required:
-            return np.zeros(0, dtype=kind)
-        array = pd.array(np.zeros(rows, dtype=kind), dtype=column.dtype)
-        array[:] = pd.NA
-        return array
-    if column.sort == "choice":
-        return pd.Categorical.from_codes(np.full(rows, -1, "int8"), dtype=column.dtype)
-    return pd.array(np.full(rows, pd.NA, dtype=object), dtype=column.dtype)
-
-
-def _table(name: str, doc: str, *columns: Column) -> Table:
-    return Table(name, doc, MappingProxyType({column.name: column for column in columns}))
+def _table(name: str, doc: str, *columns: Column) -> TableSpec:
+    return TableSpec(name, doc, MappingProxyType({column.name: column for column in columns}))
 
 
 def _int(name: str, doc: str, unit: str = "", required: bool = False) -> Column:
@@ -348,7 +299,7 @@ NOTES = _table(
     _text("message", "One sentence.", required=True),
 )
 
-TABLES: Final[Mapping[str, Table]] = MappingProxyType(
+TABLES: Final[Mapping[str, TableSpec]] = MappingProxyType(
     {
         table.name: table
         for table in (

@@ -6,24 +6,20 @@ of its columns). The first broken rule raises `SnapshotError` with table, row an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from magmem.errors import SnapshotError
-from magmem.snapshot.columns import integers, is_choice, is_known
-from magmem.snapshot.schema import TABLES, Table
+from magmem.snapshot.table import Table
 
-if TYPE_CHECKING:
-    from magmem.snapshot.snapshot import Snapshot
-
-__all__ = ["check"]
+__all__ = ["columns", "references"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Tables = Mapping[str, Table]
 
 _COUNTED = ("bytes", "pages", "handles")
 """Units of what cannot be negative."""
@@ -32,51 +28,33 @@ _JOB, _PROCESS, _THREAD = range(3)
 """Codes of the kinds of tasks (`schema.TASKS`)."""
 
 
-def check(snap: Snapshot, columns_of: Iterable[str] = TABLES) -> None:
-    """Raise `SnapshotError` unless every table keeps its documented rules.
-
-    `columns_of` names the tables whose columns are looked at one by one; of the others they are
-    known to be right.
-    """
-    for name in columns_of:
-        _columns(TABLES[name], getattr(snap, name))
-    processes = _tasks(snap.tasks)
-    _aspaces(snap.aspaces, processes)
-    _regions(snap)
-    _vmos(snap.vmos)
-    _runs("pages", snap.pages, "vmo", len(snap.vmos))
-    _runs("entries", snap.entries, "region", len(snap.regions))
-    _handles(snap, processes)
-    _heap(snap.kmem)
+def references(tables: Tables) -> None:
+    """The rules that bind rows to each other, in one table and across tables."""
+    processes = _tasks(tables["tasks"])
+    _aspaces(tables["aspaces"], processes)
+    _regions(tables)
+    _vmos(tables["vmos"])
+    _runs(tables["pages"], "vmo", len(tables["vmos"]))
+    _runs(tables["entries"], "region", len(tables["regions"]))
+    _handles(tables, processes)
+    _heap(tables["kmem"])
 
 
-def _columns(table: Table, frame: pd.DataFrame) -> None:
-    expected = list(table.columns)
-    if frame.columns.to_list() != expected:
-        found = ", ".join(map(str, frame.columns))
-        raise SnapshotError(table.name, "columns", ", ".join(expected), found)
-    if not isinstance(frame.index, pd.RangeIndex) or frame.index.start or frame.index.step != 1:
-        raise SnapshotError(table.name, "index", "row numbers from 0", repr(frame.index))
-    dtypes = frame.dtypes.to_list()
-    for column, dtype in zip(table.columns.values(), dtypes, strict=True):
-        if dtype is not column.dtype and dtype != column.dtype:
-            place = f"column {column.name}"
-            raise SnapshotError(table.name, place, f"dtype {column.dtype}", str(dtype))
-    if not len(frame):
+def columns(table: Table) -> None:
+    """The rules of single columns: what is required is there, what is counted is not negative."""
+    if not len(table):
         return
-    for column in table.columns.values():
+    for name, column in table.spec.columns.items():
         if column.required and column.sort in ("text", "choice"):
-            missing = ~is_known(frame[column.name])
+            missing = ~table.known(name)
             if missing.any():
-                expect = f"a value in {column.name}"
-                raise SnapshotError(table.name, _row(missing), expect, "nothing")
+                raise SnapshotError(table.spec.name, _row(missing), f"a value in {name}", "nothing")
         if column.sort == "int" and column.unit in _COUNTED:
-            low: Any = frame[column.name].array.min()  # missing where nothing is known
-            if low is not pd.NA and low < 0:
-                value = integers(frame[column.name])
+            value = table.ints(name)  # 0 where missing
+            if value.min() < 0:
                 found = str(value[value < 0][0])
-                expect = f"{column.name} of 0 or more"
-                raise SnapshotError(table.name, _row(value < 0), expect, found)
+                expect = f"{name} of 0 or more"
+                raise SnapshotError(table.spec.name, _row(value < 0), expect, found)
 
 
 def _row(bad: Bools) -> str:
@@ -84,46 +62,50 @@ def _row(bad: Bools) -> str:
     return f"row {int(np.flatnonzero(bad)[0])}"
 
 
-def _read(series: pd.Series[int]) -> tuple[Ints, Bools]:
+def _read(table: Table, column: str) -> tuple[Ints, Bools]:
     """A column of integers, 0 where missing, and where it is known."""
-    return integers(series), is_known(series)
+    return table.ints(column), table.known(column)
 
 
-def _references(table: str, frame: pd.DataFrame, column: str, rows: int) -> tuple[Ints, Bools]:
+def _references(table: Table, column: str, rows: int) -> tuple[Ints, Bools]:
     """The row numbers of another table that a column holds, each checked to exist."""
-    value, known = _read(frame[column])
+    value, known = _read(table, column)
     bad = known & ((value < 0) | (value >= rows))
     if bad.any():
         found = str(value[bad][0])
-        raise SnapshotError(table, _row(bad), f"{column} in 0 … {rows - 1}", found)
+        raise SnapshotError(table.spec.name, _row(bad), f"{column} in 0 … {rows - 1}", found)
     return value, known
 
 
-def _unique(table: str, column: str, values: pd.Series) -> None:
-    """Refuse values that stand twice; the index of `values` names the rows."""
-    if values.is_unique:
+def _unique(table: str, column: str, values: list[Any], rows: Ints | None = None) -> None:
+    """Refuse values that stand twice; `rows` are their rows if they are not all of the column."""
+    if len(set(values)) == len(values):
         return
-    row = int(values.index[values.duplicated().to_numpy()][0])
-    raise SnapshotError(table, f"row {row}", f"a {column} of its own", f"{values[row]} again")
+    seen: set[Any] = set()
+    for place, value in enumerate(values):
+        if value in seen:
+            row = place if rows is None else int(rows[place])
+            raise SnapshotError(table, f"row {row}", f"a {column} of its own", f"{value} again")
+        seen.add(value)
 
 
-def _tasks(tasks: pd.DataFrame) -> Ints:
+def _tasks(tasks: Table) -> Ints:
     """Check the tasks; the koids of the processes."""
     if not len(tasks):
         return np.zeros(0, np.int64)
-    koids = tasks["koid"].to_numpy()
+    koids = tasks.ints("koid")
     if (koids <= 0).any():
         found = str(koids[koids <= 0][0])
         raise SnapshotError("tasks", _row(koids <= 0), "a koid above 0", found)
     order = np.argsort(koids, kind="stable")
     if (np.diff(koids[order]) == 0).any():
-        _unique("tasks", "koid", tasks["koid"])
-    kinds = tasks["kind"].array.codes
+        _unique("tasks", "koid", koids.tolist())
+    kinds = tasks.codes("kind")
     if (kinds[1:] < kinds[:-1]).any():
         row = int(np.flatnonzero(kinds[1:] < kinds[:-1])[0]) + 1
         expect = "jobs, then processes, then threads"
         raise SnapshotError("tasks", f"row {row}", expect, "another order")
-    parent_koid, known = _read(tasks["parent_koid"])
+    parent_koid, known = _read(tasks, "parent_koid")
     at = np.searchsorted(koids, parent_koid, sorter=order)
     parent = order[np.minimum(at, len(order) - 1)]
     lost = known & (koids[parent] != parent_koid)
@@ -151,8 +133,8 @@ def _acyclic(table: str, parent: Ints) -> None:
     raise SnapshotError(table, _row(reach >= 0), "parents that end at a root", "a cycle")
 
 
-def _aspaces(aspaces: pd.DataFrame, processes: Ints) -> None:
-    owner, known = _read(aspaces["process_koid"])
+def _aspaces(aspaces: Table, processes: Ints) -> None:
+    owner, known = _read(aspaces, "process_koid")
     _among("aspaces", owner, known, processes)
 
 
@@ -164,38 +146,40 @@ def _among(table: str, koid: Ints, known: Bools, processes: Ints) -> None:
         raise SnapshotError(table, _row(lost), "a process of the tasks table", found)
 
 
-def _regions(snap: Snapshot) -> None:
-    regions = snap.regions
+def _regions(tables: Tables) -> None:
+    regions = tables["regions"]
     if not len(regions):
         return
-    aspace, _ = _references("regions", regions, "aspace", len(snap.aspaces))
-    vmo, has_vmo = _references("regions", regions, "vmo", len(snap.vmos))
+    aspace, _ = _references(regions, "aspace", len(tables["aspaces"]))
+    vmo, has_vmo = _references(regions, "vmo", len(tables["vmos"]))
     if (aspace[1:] < aspace[:-1]).any():
         row = int(np.flatnonzero(aspace[1:] < aspace[:-1])[0]) + 1
         raise SnapshotError("regions", f"row {row}", "rows by address space", "another order")
-    wrong = has_vmo & is_choice(regions["kind"], "vmar")
+    wrong = has_vmo & regions.is_choice("kind", "vmar")
     if wrong.any():
         found = str(vmo[wrong][0])
         raise SnapshotError("regions", _row(wrong), "no vmo on a VMAR", found)
 
 
-def _vmos(vmos: pd.DataFrame) -> None:
+def _vmos(vmos: Table) -> None:
     if not len(vmos):
         return
-    _unique("vmos", "id", vmos["id"])
-    koid = integers(vmos["koid"])
+    _unique("vmos", "id", vmos.texts("id").tolist())
+    koid = vmos.ints("koid")
     named = np.flatnonzero(koid)
-    _unique("vmos", "koid", pd.Series(koid[named], named))
-    parent, known = _references("vmos", vmos, "parent", len(vmos))
+    ordered = np.sort(koid[named])
+    if (ordered[1:] == ordered[:-1]).any():
+        _unique("vmos", "koid", koid[named].tolist(), named)
+    parent, known = _references(vmos, "parent", len(vmos))
     _acyclic("vmos", np.where(known, parent, -1))
 
 
-def _runs(table: str, frame: pd.DataFrame, key: str, rows: int) -> None:
+def _runs(frame: Table, key: str, rows: int) -> None:
     if not len(frame):
         return
-    owner, _ = _references(table, frame, key, rows)
-    first = frame["first_page"].to_numpy()
-    count = frame["page_count"].to_numpy()
+    owner, _ = _references(frame, key, rows)
+    table = frame.spec.name
+    first, count = frame.ints("first_page"), frame.ints("page_count")
     if count.min() < 1:
         found = str(count[count < 1][0])
         raise SnapshotError(table, _row(count < 1), "a run of 1 page or more", found)
@@ -211,17 +195,18 @@ def _runs(table: str, frame: pd.DataFrame, key: str, rows: int) -> None:
         raise SnapshotError(table, f"row {row}", "sorted, disjoint runs", found)
 
 
-def _handles(snap: Snapshot, processes: Ints) -> None:
-    if not len(snap.handles):
+def _handles(tables: Tables, processes: Ints) -> None:
+    handles = tables["handles"]
+    if not len(handles):
         return
-    _references("handles", snap.handles, "vmo", len(snap.vmos))
-    holder, known = _read(snap.handles["process_koid"])
+    _references(handles, "vmo", len(tables["vmos"]))
+    holder, known = _read(handles, "process_koid")
     _among("handles", holder, known, processes)
 
 
-def _heap(kmem: pd.DataFrame) -> None:
-    total, total_known = _read(kmem["total_heap_bytes"])
-    free, free_known = _read(kmem["free_heap_bytes"])
+def _heap(kmem: Table) -> None:
+    total, total_known = _read(kmem, "total_heap_bytes")
+    free, free_known = _read(kmem, "free_heap_bytes")
     over = total_known & free_known & (free > total)
     if over.any():
         expect = f"free_heap_bytes of at most total_heap_bytes, {total[over][0]}"

@@ -17,7 +17,7 @@ from magmem.kernel.tasks import runs
 from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
-from magmem.snapshot.schema import TEXT
+from magmem.snapshot.frames import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.json_members import members, quoted

@@ -18,7 +18,7 @@ from magmem.kernel.task_sums import TaskSums, task_sums
 from magmem.kernel.tasktree import JOB, PROCESS, THREAD, TaskTree
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
-from magmem.snapshot.schema import TEXT
+from magmem.snapshot.frames import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 

@@ -12,7 +12,7 @@ from magmem.errors import MissingData
 from magmem.kernel.vmos import references, vmo_facts
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
-from magmem.snapshot.schema import TEXT
+from magmem.snapshot.frames import TEXT
 from magmem.snapshot.source import Source, snapshot_of
 from magmem.tools import columns
 from magmem.tools.process import Era, readable_process

@@ -14,7 +14,7 @@ import magmem
 from magmem.captures import parse_machine
 from magmem.listing import Listing
 from magmem.snapshot import Snapshot
-from magmem.snapshot.schema import TEXT
+from magmem.snapshot.frames import TEXT
 
 NUMBERS = {"Int64", "UInt64", "int64"}
 

@@ -15,7 +15,7 @@ import msgspec
 from magmem.captures.columns import check_unique, integers, texts
 from magmem.captures.json_text import Natural, broken_json, shorten
 from magmem.errors import CaptureError, SnapshotError
-from magmem.snapshot import Snapshot
+from magmem.snapshot import TABLES, Snapshot, Table
 
 __all__ = ["parse_ffx"]
 
@@ -94,25 +94,29 @@ def parse_ffx(data: bytes | str, source: str) -> Snapshot:
     check_unique(
         [vmo.koid for vmo in digest.vmos], source, "CompleteDigest.vmos[{}]".format, "a koid"
     )
-    frames = {
-        "tasks": _tasks(digest),
-        "vmos": _vmos(digest),
-        "kmem": {
-            column: [digest.kernel.get(field)] for field, column in KERNEL.items() if digest.kernel
+    kernel = {
+        column: [digest.kernel.get(field)] for field, column in KERNEL.items() if digest.kernel
+    }
+    tables = {
+        "tasks": Table.of(TABLES["tasks"], _tasks(digest)),
+        "vmos": Table.of(TABLES["vmos"], _vmos(digest)),
+        "kmem": Table.of(TABLES["kmem"], kernel),
+        "notes": Table.of(TABLES["notes"], _notes(digest, source)),
+    }
+    filled = [name for name in ("tasks", "vmos", "kmem") if len(tables[name])]
+    tables["sources"] = Table.of(
+        TABLES["sources"],
+        {
+            "source": [source],
+            "dump": ["ffx profile memory"],
+            "tables": [" ".join(filled)],
+            "rounded": [False],
         },
-        "notes": _notes(digest, source),
-    }
-    filled = [name for name in ("tasks", "vmos", "kmem") if any(map(len, frames[name].values()))]
-    frames["sources"] = {
-        "source": [source],
-        "dump": ["ffx profile memory"],
-        "tables": [" ".join(filled)],
-        "rounded": [False],
-    }
+    )
     facets = {"tasks": "processes", "vmos": "vmos", "kmem": "kmem"}
     try:
         return Snapshot.of(
-            {name: values for name, values in frames.items() if any(map(len, values.values()))},
+            tables,
             coverage=dict.fromkeys((facets[name] for name in filled), "partial"),
         )
     except SnapshotError as error:

@@ -6,8 +6,6 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from magmem.captures.columns import addresses, check_names, hex_integers, integers, texts
 from magmem.captures.machine.format import Mapping
 from magmem.captures.machine.index import MachineIndex
@@ -20,12 +18,12 @@ from magmem.captures.machine.memory import (
     vmo_columns,
 )
 from magmem.captures.machine.tasks import check_koids, handle_columns, task_columns
-from magmem.snapshot import TABLES, Coverage
+from magmem.snapshot import TABLES, Coverage, Table
 
-__all__ = ["coverage_of", "frames_of"]
+__all__ = ["coverage_of", "tables_of"]
 
 
-def frames_of(index: MachineIndex) -> dict[str, pd.DataFrame]:
+def tables_of(index: MachineIndex) -> dict[str, Table]:
     """Every table a description fills.
 
     Raises
@@ -45,7 +43,7 @@ def frames_of(index: MachineIndex) -> dict[str, pd.DataFrame]:
         "arenas": _arena_columns(index),
         "kmem": _kmem_columns(index),
     }
-    return {name: TABLES[name].frame(values) for name, values in columns.items()}
+    return {name: Table.of(TABLES[name], values) for name, values in columns.items()}
 
 
 def coverage_of(index: MachineIndex) -> dict[str, Coverage]:

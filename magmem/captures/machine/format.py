@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from magmem.captures.json_text import Natural
-from magmem.snapshot import TABLES, Table
+from magmem.snapshot import TABLES, TableSpec
 
 __all__ = [
     "DUMP",
@@ -197,7 +197,7 @@ class Process(_Record):
     aspace: Aspace | None = None
 
 
-def _row(table: Table) -> type[msgspec.Struct]:
+def _row(table: TableSpec) -> type[msgspec.Struct]:
     kinds: dict[str, Any] = {
         "int": Integer,
         "uint": Offset,

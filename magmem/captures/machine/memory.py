@@ -119,9 +119,9 @@ def region_columns(index: MachineIndex) -> MappingOf[str, Any]:
     space_base = addresses([space.base for space in spaces], source, index.aspace_place, "base")
     check_geometry(
         rows,
-        base.to_numpy(dtype=np.uint64),
+        base[0],
         size,
-        space_base.to_numpy(dtype=np.uint64),
+        space_base[0],
         np.array([space.size for space in spaces], dtype=np.uint64),
     )
     check_names(names, source, place)

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from magmem.captures.collector import collector_off
 from magmem.captures.columns import check_choices
 from magmem.captures.json_text import Note, broken_json, decode, shorten
-from magmem.captures.machine.description import coverage_of, frames_of
+from magmem.captures.machine.description import coverage_of, tables_of
 from magmem.captures.machine.format import DUMP, FORMAT, Machine
 from magmem.captures.machine.index import MachineIndex
-from magmem.captures.machine.tables import frames_from_tables
+from magmem.captures.machine.tables import given_tables
 from magmem.errors import CaptureError, SnapshotError
-from magmem.snapshot import FACETS, PAGE_BYTES, TABLES, Coverage, Snapshot
+from magmem.snapshot import FACETS, PAGE_BYTES, TABLES, Coverage, Snapshot, Table
 
 __all__ = ["parse_machine"]
 
@@ -52,8 +51,8 @@ def parse_machine(data: bytes | str, source: str) -> Snapshot:
 def _parse(data: bytes, source: str) -> Snapshot:
     machine, notes = decode(data, Machine, source)
     index = MachineIndex(machine, source)
-    given = {} if machine.tables is None else frames_from_tables(machine.tables, source)
-    frames: dict[str, pd.DataFrame] = {}
+    given = {} if machine.tables is None else given_tables(machine.tables, source)
+    tables: dict[str, Table] = {}
     coverage: dict[str, Coverage] = {}
     parts = (machine.jobs, machine.vmos, machine.processes)
     if machine.tables is None or any(part is not None for part in parts):
@@ -62,13 +61,13 @@ def _parse(data: bytes, source: str) -> Snapshot:
                 raise CaptureError(source, "", f"field {field!r}", "none")
         if machine.page_size != PAGE_BYTES:
             raise CaptureError(source, "page_size", str(PAGE_BYTES), str(machine.page_size))
-        frames = frames_of(index)
+        tables = tables_of(index)
         coverage = coverage_of(index)
-    frames["sources"] = _source(machine, frames)
-    frames.update(given)
-    frames["notes"] = _notes(frames.get("notes"), notes)
+    tables["sources"] = _source(machine, tables)
+    tables.update(given)
+    tables["notes"] = _notes(tables.get("notes"), notes)
     coverage.update(_coverage(machine.coverage or {}, source))
-    return _snapshot(machine, index, frames, coverage, given)
+    return _snapshot(machine, index, tables, coverage, given)
 
 
 def _check_format(data: bytes, source: str) -> None:
@@ -83,9 +82,9 @@ def _check_format(data: bytes, source: str) -> None:
 def _snapshot(
     machine: Machine,
     index: MachineIndex,
-    frames: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Table],
     coverage: Mapping[str, Coverage],
-    given: Mapping[str, pd.DataFrame],
+    given: Mapping[str, Table],
 ) -> Snapshot:
     stamp = machine.timestamp
     timestamp = None
@@ -93,7 +92,7 @@ def _snapshot(
         timestamp = (stamp.seconds, stamp.nanoseconds or 0)
     try:
         return Snapshot.of(
-            frames,
+            tables,
             name=machine.name,
             root_job_koid=machine.root_job_koid,
             memgraph_self_koid=machine.memgraph_self_koid,
@@ -112,31 +111,33 @@ def _snapshot(
         raise CaptureError(index.source, place, error.expected, error.found) from None
 
 
-def _source(machine: Machine, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _source(machine: Machine, tables: Mapping[str, Table]) -> Table:
     """Where the rows come from: the machine's own name, which a copy of the file keeps."""
-    filled = [name for name in TABLES if name in frames and len(frames[name])]
-    return TABLES["sources"].frame(
+    filled = [name for name in TABLES if name in tables and len(tables[name])]
+    return Table.of(
+        TABLES["sources"],
         {
             "source": [machine.name or DUMP],
             "dump": [DUMP],
             "tables": [" ".join(filled)],
             "rounded": [False],
-        }
+        },
     )
 
 
-def _notes(given: pd.DataFrame | None, notes: Sequence[Note]) -> pd.DataFrame:
-    frame = TABLES["notes"].frame(
+def _notes(given: Table | None, notes: Sequence[Note]) -> Table:
+    table = Table.of(
+        TABLES["notes"],
         {
             key: [note[at] for note in notes]
             for at, key in enumerate(("kind", "source", "place", "message"))
         }
         if notes
-        else {}
+        else {},
     )
     if given is None or not notes:
-        return frame if given is None else given
-    return pd.concat([given, frame], ignore_index=True)
+        return table if given is None else given
+    return Table.concat([given, table])
 
 
 def _coverage(states: Mapping[str, str], source: str) -> dict[str, Coverage]:

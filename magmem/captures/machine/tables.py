@@ -11,9 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from magmem.captures.columns import (
     Place,
@@ -26,14 +24,17 @@ from magmem.captures.columns import (
 from magmem.captures.json_text import shorten
 from magmem.captures.machine.format import Tables
 from magmem.errors import CaptureError
-from magmem.snapshot import TABLES, Column
+from magmem.snapshot import TABLES, Column, Table
 
-__all__ = ["frames_from_tables", "plain_values", "table_records"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["given_tables", "plain_values", "table_records"]
 
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
+def given_tables(tables: Tables, source: str) -> dict[str, Table]:
     """The tables that are given.
 
     Raises
@@ -41,7 +42,7 @@ def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
     CaptureError
         A value that its column cannot hold; names the record.
     """
-    frames: dict[str, pd.DataFrame] = {}
+    made: dict[str, Table] = {}
     for name, table in TABLES.items():
         rows = getattr(tables, name)
         if rows is None:
@@ -54,8 +55,8 @@ def frames_from_tables(tables: Tables, source: str) -> dict[str, pd.DataFrame]:
         if not columns:
             # Rows of which nothing is known are rows all the same.
             columns[next(iter(table.columns))] = [None] * len(rows)
-        frames[name] = table.frame(columns if rows else {})
-    return frames
+        made[name] = Table.of(table, columns if rows else {})
+    return made
 
 
 def _array(values: Sequence[Any], column: Column, source: str, path: str) -> Any:

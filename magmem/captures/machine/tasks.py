@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from magmem.captures.columns import (
     check_choices,
@@ -21,7 +20,6 @@ from magmem.captures.columns import (
 )
 from magmem.captures.machine.format import Job, Process, Thread
 from magmem.captures.machine.index import MachineIndex
-from magmem.snapshot import TABLES
 
 __all__ = ["check_koids", "handle_columns", "task_columns"]
 
@@ -64,7 +62,7 @@ def task_columns(index: MachineIndex) -> Mapping[str, Any]:
     importance: list[int | None] = _importance(index) + [None] * (len(processes) + len(threads))
     return {
         "koid": [task.koid for task in tasks],
-        "kind": pd.Categorical.from_codes(kinds, dtype=TABLES["tasks"].columns["kind"].dtype),
+        "kind": kinds,
         "parent_koid": integers(
             [job.parent_koid for job in jobs]
             + [process.job_koid for process in processes]

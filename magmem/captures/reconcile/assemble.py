@@ -25,7 +25,8 @@ from magmem.captures.reconcile.settle import Contradictions, Notes, Settler, gro
 from magmem.captures.reconcile.tasks import named_processes, settle_tasks
 from magmem.captures.reconcile.vmos import settle_vmos
 from magmem.snapshot import Coverage
-from magmem.snapshot.schema import FACETS, TABLES, TEXT, Column
+from magmem.snapshot.frames import TEXT
+from magmem.snapshot.schema import FACETS, TABLES, Column
 
 __all__ = ["assemble", "notes_frame"]
 

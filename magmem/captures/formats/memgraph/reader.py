@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from magmem.captures.collector import collector_off
 from magmem.captures.columns import integers, texts
@@ -24,7 +23,7 @@ from magmem.captures.formats.memgraph.repair import escape_names
 from magmem.captures.formats.memgraph.vmos import VmoColumns
 from magmem.captures.json_text import Note, broken_json, shorten
 from magmem.errors import CaptureError, SnapshotError
-from magmem.snapshot import TABLES, Coverage, Snapshot
+from magmem.snapshot import TABLES, Coverage, Snapshot, Table
 
 __all__ = ["parse_memgraph"]
 
@@ -119,31 +118,32 @@ class _Parts:
     def snapshot(self, notes: Sequence[Note]) -> Snapshot:
         """The tables; raises `CaptureError` where the records contradict each other."""
         rows = [*self.tasks["j"], *self.tasks["p"], *self.tasks["t"]]
-        frames = {"tasks": self._tasks(rows)}
+        tables = {"tasks": self._tasks(rows)}
         if self.kernel:
             kmem: dict[str, list[Any]] = {
                 column: [self.kernel.get(name)] for name, column in KERNEL.items()
             }
             kmem["timestamp"] = [self.timestamp or None]
-            frames["kmem"] = TABLES["kmem"].frame(kmem)
+            tables["kmem"] = Table.of(TABLES["kmem"], kmem)
         if self.with_vmos:
-            frames["vmos"] = self.vmos.vmos()
-            frames.update(self.vmos.tables())
+            tables["vmos"] = self.vmos.vmos()
+            tables.update(self.vmos.tables())
         stamp, stamp_notes = self._time()
         every = [*notes, *self.vmos.notes(), *self._skipped(), *self._sums(), *stamp_notes]
-        frames["notes"] = _notes(every)
-        frames["sources"] = TABLES["sources"].frame(
+        tables["notes"] = _notes(every)
+        tables["sources"] = Table.of(
+            TABLES["sources"],
             {
                 "source": [self.source],
                 "dump": ["memgraph"],
-                "tables": [" ".join(name for name in TABLES if len(frames.get(name, ())))],
+                "tables": [" ".join(name for name in TABLES if len(tables.get(name, ())))],
                 "rounded": [False],
-            }
+            },
         )
         top = [record.koid for _, record in self.tasks["j"] if record.parent == "kernel/vmo"]
         try:
             return Snapshot.of(
-                frames,
+                tables,
                 root_job_koid=top[0] if len(top) == 1 else None,
                 timestamp=stamp,
                 timestamp_iso=self.timestamp,
@@ -152,11 +152,12 @@ class _Parts:
         except SnapshotError as error:
             raise self._located(error, rows) from None
 
-    def _tasks(self, rows: Sequence[tuple[int, Record]]) -> pd.DataFrame:
+    def _tasks(self, rows: Sequence[tuple[int, Record]]) -> Table:
         records = [record for _, record in rows]
         states = [STATES.get(record.state) for record in records]
         kinds = {"j": "job", "p": "process", "t": "thread"}
-        return TABLES["tasks"].frame(
+        return Table.of(
+            TABLES["tasks"],
             {
                 "koid": [record.koid for record in records],
                 "kind": [kinds[record.type] for record in records],
@@ -178,7 +179,7 @@ class _Parts:
                 "reported_pss_bytes": _known([record.pss_bytes for record in records]),
                 "reported_private_bytes": _known([record.private_bytes for record in records]),
                 "reported_shared_bytes": _known([record.shared_bytes for record in records]),
-            }
+            },
         )
 
     def _parent(self, at: int, record: Record) -> int | None:
@@ -273,7 +274,7 @@ def _known(values: Sequence[int]) -> Any:
     return integers([None if value == ABSENT else value for value in values])
 
 
-def _notes(notes: Sequence[Note]) -> pd.DataFrame:
+def _notes(notes: Sequence[Note]) -> Table:
     columns = ("kind", "source", "place", "message")
     values = {name: [note[at] for note in notes] for at, name in enumerate(columns)}
-    return TABLES["notes"].frame(values if notes else {})
+    return Table.of(TABLES["notes"], values if notes else {})

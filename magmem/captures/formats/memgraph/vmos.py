@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from magmem.captures.columns import integers, texts
 from magmem.captures.formats.memgraph.records import ABSENT, VmoEntry, VmoRef
 from magmem.captures.json_text import MAX_NOTES, Note, shorten
-from magmem.snapshot import TABLES
+from magmem.snapshot import TABLES, Table
 
 __all__ = ["VmoColumns"]
 
@@ -162,7 +161,7 @@ class VmoColumns:
         process = int(np.searchsorted(ends, first, side="right"))
         return self._record[process], first - int(ends[process] - self._entry_counts[process])
 
-    def vmos(self) -> pd.DataFrame:
+    def vmos(self) -> Table:
         """The vmos table, in the order of koids, which is that of creation."""
         keys, first, _ = self._unique
         values: dict[str, Any] = {}
@@ -173,26 +172,25 @@ class VmoColumns:
             if name == "parent_koid":
                 # 0 stands for no parent and for a parent without koid alike.
                 unknown |= numbers == 0
-            values[column] = pd.arrays.IntegerArray(np.where(unknown, 0, numbers), unknown)
+            values[column] = np.where(unknown, 0, numbers), ~unknown
         names = np.array([*self._name, None], dtype=object)[first].tolist()
-        parent_koid = values["parent_koid"]
-        is_clone = parent_koid.isna()
-        parents = parent_koid.to_numpy(dtype=np.int64, na_value=ABSENT)
+        parents, is_clone = values["parent_koid"]
         at = np.minimum(np.searchsorted(keys, parents), len(keys) - 1)
-        listed = ~is_clone & (keys[at] == parents)
-        return TABLES["vmos"].frame(
+        listed = is_clone & (keys[at] == parents)
+        return Table.of(
+            TABLES["vmos"],
             {
                 **values,
                 "id": texts([*map(str, keys.tolist())]),
                 "koid": integers(np.maximum(keys, 0)),
                 "name": texts(names),
-                "is_clone": pd.arrays.BooleanArray(~is_clone, is_clone),
-                "parent": pd.arrays.IntegerArray(np.where(listed, at, 0), ~listed),
+                "is_clone": (is_clone, is_clone),
+                "parent": (at, listed),
                 "pages_known": np.zeros(len(keys), bool),
-            }
+            },
         )
 
-    def tables(self) -> Mapping[str, pd.DataFrame]:
+    def tables(self) -> Mapping[str, Table]:
         """The aspaces, regions and handles tables of the processes collected."""
         vmo = np.searchsorted(self._unique[0], self._keys[1])
         owner = np.repeat(np.arange(len(self.processes)), self._ref_counts)
@@ -218,7 +216,7 @@ class VmoColumns:
             "vmo": integers(vmo[held]),
         }
         columns = {"aspaces": spaces, "regions": regions, "handles": handles}
-        return {name: TABLES[name].frame(values) for name, values in columns.items()}
+        return {name: Table.of(TABLES[name], values) for name, values in columns.items()}
 
     def notes(self) -> list[Note]:
         """What the entries contradict each other in, and what none of them tells."""
