@@ -218,6 +218,8 @@ def _column(given: Any, column: Column) -> Pair:
     """Values of a column and where they are known; whatever is unusual is read as pandas does."""
     if _is_pair(given):
         values, known = given
+        if column.required and not known.all():
+            raise ValueError(f"column {column.name} must be known in every row")
         read = _from_array(values, column)
         if read is not None and column.sort != "text":
             blank = np.asarray(_BLANK[column.sort], read[0].dtype)
