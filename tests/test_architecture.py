@@ -88,3 +88,21 @@ def test_core_does_not_import_jupyter() -> None:
             continue
         tops = {name.split(".")[0] for name in imported(path)}
         assert not tops & banned, path
+
+
+def test_the_waist_and_its_makers_do_not_import_pandas() -> None:
+    """Tables are made, checked and read from descriptions without pandas, slow to load."""
+    folders = ("snapshot", "captures/machine", "captures/formats/memgraph")
+    files = [path for folder in folders for path in (ROOT / "magmem" / folder).glob("*.py")]
+    files += [ROOT / "magmem/captures/columns.py", ROOT / "magmem/sim/snapshotting.py"]
+    importing = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import) and any(name.name == "pandas" for name in node.names)
+    }
+    assert importing <= {
+        "magmem/snapshot/frames.py",  # DataFrames of tables, when asked for
+        "magmem/snapshot/columns.py",  # columns of DataFrames, for readers of those
+        "magmem/captures/machine/records.py",  # written from DataFrames
+    }
