@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.damage import reads_or_refuses
 from support.hurt_text import hurt_text
 
+import magmem
 from magmem.captures.read import read_capture
 from magmem.captures.reading.lines import batches, split_lines
 from magmem.captures.transcript import read_batches, read_transcript
@@ -287,3 +288,16 @@ def test_bugreport_in_a_zip(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 no zip")
     with pytest.raises(CaptureError, match="zip that can be unpacked"):
         read_capture(path)
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), REPORT], ids=[*TEXTS, "bugreport"])
+@pytest.mark.parametrize("tool", ["info", "ps", "treemap", "ledger", "diff"])
+def test_every_tool_answers_or_says_what_is_missing(tool: str, text: str) -> None:
+    """Whatever a text lacks is told by one error of magmem's own."""
+    snap = read(text)
+    try:
+        answer = magmem.diff(snap, snap) if tool == "diff" else getattr(magmem, tool)(snap)
+    except magmem.MissingData:
+        assert tool in ("ps", "treemap")
+    else:
+        assert answer.text if hasattr(answer, "text") else answer is not None
