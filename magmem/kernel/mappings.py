@@ -213,6 +213,7 @@ class KernelView:
         each = self.num_aspaces[many]
         last = order_by(vmo[pair], met)[np.cumsum(each) - each + MAX_SHARE_ASPACES]
         stop, where = met[last][vmo], aspace[pair[last]][vmo]
+        # A kernel's creation numbers are unique; only captures of two boots, merged, can tie.
         before = (age < stop) | ((age == stop) & (aspace < where))
         visited = np.bincount(vmo[before], minlength=len(many))
         rest = counted - visited

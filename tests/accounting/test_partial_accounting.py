@@ -195,3 +195,28 @@ def test_a_rest_that_printing_explains_is_no_use() -> None:
     assert statement.of("not told") is None
     assert abs(statement["printing"]) <= 1024 * 1024 // 10
     assert statement.unexplained_bytes == 0
+
+
+@pytest.mark.parametrize(("pss_bytes", "contradictions"), [(5000, 0), (5001, 1)])
+def test_pss_may_fill_the_vmos_exactly(pss_bytes: int, contradictions: int) -> None:
+    """No source printed these sizes with a decimal, so they are exact: 5001 is 1 too many."""
+    snap = Snapshot.of(
+        {
+            "tasks": {"koid": [1], "kind": ["process"], "reported_pss_bytes": [pss_bytes]},
+            "kmem": {"total_bytes": [100_000], "vmo_bytes": [5000]},
+        }
+    )
+    assert len(ledger(snap).statement.contradictions) == contradictions
+
+
+@pytest.mark.parametrize(("rest_bytes", "key"), [(76, "printing"), (77, "not told")])
+def test_printing_explains_as_much_as_it_hides(rest_bytes: int, key: str) -> None:
+    """A printed `28k` may be off by 75 bytes and what was lost in turning it into whole bytes: 76.
+
+    The totals add nothing: 28,748 and 28,749 lie between 28.0k (28,672) and 28.1k (28,774).
+    """
+    tables = {
+        "kmem": {"total_bytes": [28 * 1024 + rest_bytes], "free_bytes": [28 * 1024]},
+        "sources": {"source": ["k"], "dump": ["kstats"], "tables": ["kmem"], "rounded": [True]},
+    }
+    assert ledger(Snapshot.of(tables)).statement[key] == rest_bytes

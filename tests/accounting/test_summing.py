@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from magmem.accounting.amounts import whole_bytes
 from magmem.accounting.summing import added_up
 from magmem.kernel.runs import order_of
 
@@ -50,3 +52,8 @@ def test_order_is_stable_at_every_width(top: int) -> None:
     values = np.random.default_rng(1).integers(-2, top, 1000)
     values[::7] = values[3]
     assert order_of(values).tolist() == sorted(range(1000), key=values.tolist().__getitem__)
+
+
+def test_halves_are_rounded_up() -> None:
+    """Sums so far of three halves are 1/2, 1, 3/2: rounded half up 1, 1, 2, so 1, 0 and 1."""
+    assert whole_bytes([Fraction(1, 2)] * 3) == [1, 0, 1]

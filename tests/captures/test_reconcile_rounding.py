@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magmem.captures.reconcile.anonymous import Looks
+from magmem.captures.reconcile.loose import Origin, loose
 from magmem.captures.reconcile.rounding import printed_size, printed_slack
+from magmem.captures.reconcile.settle import Contradictions, Notes, Settler
 from magmem.sizes import format_size
 
 SIZES = st.one_of(st.integers(0, 2**62), st.integers(0, 2**26), st.integers(0, 2**14))
@@ -60,3 +63,26 @@ def test_what_is_no_size(text: str) -> None:
     """Tools always print a unit, at most one decimal, and less than 8E."""
     with pytest.raises(ValueError, match="expected a size below 8E such as 68k"):
         printed_size(text)
+
+
+@pytest.mark.parametrize(("second", "contradictions"), [(1140, 0), (1150, 0), (1151, 1)])
+def test_two_rounded_sizes_differ_by_both_slacks(second: int, contradictions: int) -> None:
+    """1000 and 1150 stand for one size if each may be off by 75: 1075. One byte more, and none."""
+    rows = loose(
+        "tasks", [0, 1], [1, 1], {"reported_pss_bytes": [1000, second]},
+        {"reported_pss_bytes": [75, 75]},
+    )  # fmt: skip
+    collected = Contradictions([Origin("a", "ps"), Origin("b", "ps")], Notes())
+    one = (np.zeros(2, np.int64), 1)
+    Settler("tasks", rows, one, lambda _: "process 1", collected).column("reported_pss_bytes")
+    assert collected.count == contradictions
+
+
+@pytest.mark.parametrize(
+    ("user", "hidden", "same"), [(True, True, False), (True, False, True), (False, True, True)]
+)
+def test_a_hidden_vmo_is_no_mapped_one(user: bool, hidden: bool, same: bool) -> None:
+    """`k vmos hidden` lists what no process maps, so nothing in it is a VMO that one does map."""
+    seen = Looks(0, 0, "heap", 0, (8192, 0), (4096, 0), 1, 0, 1, user, {0})
+    told = Looks(1, 1, "heap", 0, (8192, 0), (4096, 0), 1, 0, 0, False, {1})
+    assert seen.may_be(told, hidden) == same

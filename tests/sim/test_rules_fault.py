@@ -211,6 +211,23 @@ def test_entries_through_two_clones(process: Process) -> None:
     assert mapping.read(0, 3) == b"now"
 
 
+def test_entries_past_the_end_of_a_clone_between_stay(process: Process) -> None:
+    """What an ancestor commits past the end of a clone between is not seen, so entries stay there.
+
+    Pages 0 to 3 are visible through all three; after the shrink the third sees the first through
+    the second at pages 0 and 1 alone, so committing all four pages drops 4 − 2 entries.
+    """
+    a = process.create_vmo(4 * PAGE)
+    b = a.clone()
+    c = b.clone()
+    b.resize(2 * PAGE)
+    mapping = process.map(c)
+    mapping.touch()
+    assert mapping.installed == [(0, 4)]
+    a.commit()
+    assert mapping.installed == [(2, 2)]
+
+
 def test_quirk_copies_drop_entries(process: Process) -> None:
     """A copy left in a clone between drops the entries of that clone's mappings too."""
     a = process.create_vmo(PAGE)

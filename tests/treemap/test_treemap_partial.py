@@ -201,3 +201,48 @@ def test_a_process_that_does_not_run_has_no_size() -> None:
     tree = magmem.treemap(snap).tree
     assert tree.find(101).size_bytes == 0
     assert sizes(tree.find("mapped, charged to no process")) == {"v": 3 * PAGE}
+
+
+@pytest.mark.parametrize(("short_bytes", "listed"), [(102, False), (103, True)])
+def test_a_printed_size_is_off_by_half_its_last_digit(short_bytes: int, listed: bool) -> None:
+    """Two sizes printed as 300.0k and 299.9k are each off by at most 1024 / 10 / 2 = 51.2 bytes.
+
+    So 102 bytes between a job and its one process are rounding, and 103 are memory.
+    """
+    process_k = (300 * 1024 - short_bytes) / 1024
+    tree = reported((1, "job", None, "root", 300, None), (2, "process", 1, "sh", process_k, 0)).tree
+    assert sizes(tree.find(1)).get("not listed") == (short_bytes if listed else None)
+
+
+def images(wired: bool | None = None, **kmem: int) -> Treemap:
+    """Treemap of two VMOs of a page each, of which `vdso/full` may be wired or not."""
+    return magmem.treemap(
+        Snapshot.of(
+            {
+                "vmos": {
+                    "id": ["a", "b"],
+                    "name": ["vdso/full", "heap"],
+                    "size_bytes": [PAGE, PAGE],
+                    "pages_known": [True, True],
+                    "pages_are_wired": [wired, None if wired is None else False],
+                },
+                "pages": {"vmo": [0, 1], "first_page": [0, 0], "page_count": [1, 1]},
+                "kmem": {name: [size] for name, size in kmem.items()},
+            },
+            coverage={"vmos": "complete", "pages": "complete", "kmem": "complete"},
+        )
+    )
+
+
+@pytest.mark.parametrize(("vmo_bytes", "taken"), [(2 * PAGE, False), (2 * PAGE - 1, True)])
+def test_vmos_that_fit_are_not_taken_as_wired(vmo_bytes: int, taken: bool) -> None:
+    """Two VMOs of a page fit a VMO total of exactly two pages; with a byte less they do not."""
+    remarks = images(total_bytes=10 * PAGE, vmo_bytes=vmo_bytes).remarks
+    assert any(remark.startswith("Taken as wired") for remark in remarks) == taken
+
+
+@pytest.mark.parametrize(("wired_bytes", "over_bytes"), [(PAGE, 0), (PAGE - 1, 1), (0, PAGE)])
+def test_wired_vmos_beyond_wired_memory_are_counted_over(wired_bytes: int, over_bytes: int) -> None:
+    """A wired VMO of a page is a part of wired memory; what that lacks to a page is too much."""
+    treemap = images(True, total_bytes=10 * PAGE, vmo_bytes=PAGE, wired_bytes=wired_bytes)
+    assert treemap.over_bytes == over_bytes
