@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from magmem.captures.detect import KINDS, kind_of
+from magmem.captures.detect import KINDS, documents, json_kind
 from magmem.captures.json_text import Note
 from magmem.captures.source import Source, load_source, readable_text
 from magmem.errors import CaptureError
@@ -89,19 +89,14 @@ def _read_one(
 
 
 def _read(source: Source) -> Snapshot:
-    kind = kind_of(source)
-    if kind == "machine":
-        from magmem.captures.machine import parse_machine
-
-        return parse_machine(source.data, source.name)
-    if kind == "memgraph":
-        from magmem.captures.formats.memgraph import parse_memgraph
-
-        return parse_memgraph(source.data, source.name)
-    if kind == "ffx":
-        from magmem.captures.formats.ffx import parse_ffx
-
-        return parse_ffx(source.data, source.name)
+    series = documents(source)
+    if len(series) > 1:
+        return _with_notes(
+            _read(Source(source.name, series[-1])), [_series_note(source, len(series))]
+        )
+    kind = json_kind(source)
+    if kind is not None:
+        return kind.parse(source.data, source.name)
     from magmem.captures.transcript import read_transcript
 
     text, notes = readable_text(source)
@@ -113,6 +108,14 @@ def _read(source: Source) -> Snapshot:
         expected = f"{KINDS}, or {error.expected}"
         raise CaptureError(source.name, "", expected, error.found) from None
     return _with_notes(snap, notes)
+
+
+def _series_note(source: Source, count: int) -> Note:
+    message = (
+        f"this file holds {count} captures, one after the other; the last is read. "
+        f"For the first: jq -s '.[0]' {source.name} > first.json"
+    )
+    return "remark", source.name, f"capture {count} of {count}", message
 
 
 def _with_notes(snap: Snapshot, notes: Sequence[Note]) -> Snapshot:

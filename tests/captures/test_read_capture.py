@@ -48,6 +48,9 @@ def refusal(*sources: str | Path) -> CaptureError:
         ("[]", "memgraph"),
         ("  [", "memgraph"),
         ('{"CompleteDigest": {}}', "ffx"),
+        ('{"ComponentDigest": {}}', "ffx components"),
+        ('{"Vmos": [], "Processes": []}', "mem"),
+        ('{"Buckets": [], "Capture": {"Vmos": [], "Processes": []}}', "mem"),
         ("[00635.839] 00000.00000> ps", "transcript"),
         ("[ 12.5] log", "transcript"),
         (PS, "transcript"),
@@ -177,7 +180,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         (b"\x7fELF\x02\x01\x01" + b"\0" * 60, "text", "binary data"),
         (
             b"hello\nworld\n",
-            "memgraph JSON or the JSON of ffx profile memory, or the output",
+            "or a capture of memory_monitor, or the output",
             "hello",
         ),
         (b"\x1f\x8b\x08junk", "gzip data", "Error"),

@@ -13,25 +13,13 @@ from typing import Any
 import msgspec
 
 from magmem.captures.columns import check_unique, integers, texts
+from magmem.captures.formats.kernel_members import kernel_row
+from magmem.captures.formats.said import Said
 from magmem.captures.json_text import Natural, broken_json, shorten
 from magmem.errors import CaptureError, SnapshotError
 from magmem.snapshot import TABLES, Snapshot, Table
 
-__all__ = ["parse_ffx"]
-
-KERNEL = {
-    "total": "total_bytes",
-    "free": "free_bytes",
-    "wired": "wired_bytes",
-    "total_heap": "total_heap_bytes",
-    "free_heap": "free_heap_bytes",
-    "mmu": "mmu_overhead_bytes",
-    "other": "other_bytes",
-}
-"""Field of the digest's kernel to column of the kmem table.
-
-Its ``vmo`` is none of them: it leaves out what it counts as the pager's.
-"""
+__all__ = ["parse_ffx", "parse_process_digest"]
 
 
 class _Memory(msgspec.Struct):
@@ -55,14 +43,32 @@ class _Vmo(msgspec.Struct):
     allocated_bytes: Natural | None = None
 
 
+class _Bucket(msgspec.Struct):
+    name: str = ""
+    size: Natural | None = None
+
+
 class _Digest(msgspec.Struct):
+    time: Natural | None = None
+    total_committed_bytes_in_vmos: Natural | None = None
     kernel: dict[str, Natural | None] = msgspec.field(default_factory=dict)
+    buckets: list[_Bucket] | None = None
+    total_undigested: Natural | None = None
     processes: list[_Process] = msgspec.field(default_factory=list)
     vmos: list[_Vmo] = msgspec.field(default_factory=list)
 
 
 class _Capture(msgspec.Struct):
     digest: _Digest = msgspec.field(name="CompleteDigest")
+
+
+class _ProcessDigest(msgspec.Struct):
+    process_data: list[_Process] = msgspec.field(default_factory=list)
+    capture_time: Natural | None = None
+
+
+class _ProcessCapture(msgspec.Struct):
+    digest: _ProcessDigest = msgspec.field(name="ProcessDigest")
 
 
 def parse_ffx(data: bytes | str, source: str) -> Snapshot:
@@ -85,23 +91,43 @@ def parse_ffx(data: bytes | str, source: str) -> Snapshot:
         digest = msgspec.json.decode(data, type=_Capture).digest
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise broken_json(error, data, source) from None
+    return _snapshot(digest, source, "CompleteDigest", "processes")
+
+
+def parse_process_digest(data: bytes | str, source: str) -> Snapshot:
+    """A snapshot of a digest of processes alone.
+
+    Raises
+    ------
+    CaptureError
+        Not such a digest, or a broken record; names it.
+    """
+    data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    try:
+        told = msgspec.json.decode(data, type=_ProcessCapture).digest
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise broken_json(error, data, source) from None
+    digest = _Digest(time=told.capture_time, processes=told.process_data)
+    return _snapshot(digest, source, "ProcessDigest", "process_data")
+
+
+def _snapshot(digest: _Digest, source: str, kind: str, member: str) -> Snapshot:
     check_unique(
         [process.koid for process in digest.processes],
         source,
-        "CompleteDigest.processes[{}]".format,
+        f"{kind}.{member}[{{}}]".format,
         "a koid",
     )
     check_unique(
         [vmo.koid for vmo in digest.vmos], source, "CompleteDigest.vmos[{}]".format, "a koid"
     )
-    kernel = {
-        column: [digest.kernel.get(field)] for field, column in KERNEL.items() if digest.kernel
-    }
+    kmem, remarks = _kmem(digest)
+    kernel = {column: [value] for column, value in kmem.items()}
     tables = {
         "tasks": Table.of(TABLES["tasks"], _tasks(digest)),
         "vmos": Table.of(TABLES["vmos"], _vmos(digest)),
         "kmem": Table.of(TABLES["kmem"], kernel),
-        "notes": Table.of(TABLES["notes"], _notes(digest, source)),
+        "notes": Table.of(TABLES["notes"], _notes(digest, source, f"{kind}.{member}", remarks)),
     }
     filled = [name for name in ("tasks", "vmos", "kmem") if len(tables[name])]
     tables["sources"] = Table.of(
@@ -120,8 +146,8 @@ def parse_ffx(data: bytes | str, source: str) -> Snapshot:
             coverage=dict.fromkeys((facets[name] for name in filled), "partial"),
         )
     except SnapshotError as error:
-        records = {"tasks": "processes", "vmos": "vmos"}.get(error.table, "kernel")
-        place = f"CompleteDigest.{records}, {error.place}"
+        records = {"tasks": member, "vmos": "vmos"}.get(error.table, "kernel")
+        place = f"{kind}.{records}, {error.place}"
         raise CaptureError(source, place, error.expected, error.found) from None
 
 
@@ -159,25 +185,50 @@ def _vmos(digest: _Digest) -> dict[str, Any]:
     }
 
 
-def _notes(digest: _Digest, source: str) -> dict[str, Any]:
-    notes: list[tuple[str, str, str]] = []
-    apart = [
-        f"{name} {amount}"
-        for name, amount in digest.kernel.items()
-        if amount is not None and name not in KERNEL
-    ][:20]
-    if apart:
-        amounts = shorten(", ".join(apart), 400)
-        message = f"bytes that are counted apart and have no column: {amounts}"
-        notes.append(("remark", "CompleteDigest.kernel", message))
+def _kmem(digest: _Digest) -> tuple[dict[str, int | None], list[str]]:
+    if not digest.kernel:
+        return {}, []
+    vmo_bytes, remark = _all_vmo_bytes(digest)
+    row, remarks = kernel_row(digest.kernel, vmo_bytes)
+    return row, [remark, *remarks] if remark else remarks
+
+
+def _all_vmo_bytes(digest: _Digest) -> tuple[int | None, str]:
+    """The bytes of all VMOs where they are sure, and a remark on them.
+
+    ``kernel.vmo`` is what the listed VMOs leave, cut at 0. The tool reads a running machine piece
+    by piece, so the sum of both is taken only where it closes the kernel's statistics.
+    """
+    listed, rest = digest.total_committed_bytes_in_vmos, digest.kernel.get("vmo")
+    if listed is None or rest is None:
+        return None, ""
+    uses = ("free", "wired", "total_heap", "mmu", "ipc", "other")
+    known = sum(digest.kernel.get(use) or 0 for use in uses)
+    total = digest.kernel.get("total")
+    gap = None if total is None else total - known - listed - rest
+    if rest and gap == 0:
+        return listed + rest, ""
+    message = f"listed VMOs hold {listed} bytes and the kernel counts {rest} more"
+    if gap is not None:
+        off = "less" if gap >= 0 else "more"
+        message += f", {abs(gap)} {off} than the total leaves for VMOs"
+    return None, message
+
+
+def _notes(digest: _Digest, source: str, processes: str, kernel: list[str]) -> dict[str, list[str]]:
+    """One remark on the whole of it, and one on what is missing."""
+    said, remarks = Said(source), list(kernel)
+    sizes = [
+        f"{one.name} {one.size}" for one in (digest.buckets or [])[:20] if one.size is not None
+    ]
+    if sizes:
+        remarks.append(f"bytes by bucket: {shorten(', '.join(sizes), 600)}")
+    if digest.time is not None:
+        remarks.append(f"taken {digest.time / 10**9:.3f} seconds after boot; no date is told")
+    if remarks:
+        said("remark", processes.partition(".")[0], "; ".join(remarks))
     listed = {vmo.koid for vmo in digest.vmos}
     lost = {koid for process in digest.processes for koid in process.vmos} - listed
     if lost:
-        message = f"{len(lost)} VMOs of processes are not described"
-        notes.append(("elided", "CompleteDigest.processes", message))
-    return {
-        "kind": [kind for kind, _, _ in notes],
-        "source": [source] * len(notes),
-        "place": [place for _, place, _ in notes],
-        "message": [message for _, _, message in notes],
-    }
+        said("elided", processes, f"{len(lost)} VMOs of processes are not described")
+    return said.columns()
