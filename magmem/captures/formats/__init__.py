@@ -10,13 +10,16 @@ from magmem.captures.formats.arenas import ArenasReader
 from magmem.captures.formats.asd import AsdReader
 from magmem.captures.formats.bugreport import BUGREPORT
 from magmem.captures.formats.dumpsys import DUMPSYS, DUMPSYS_APP, DUMPSYS_COMPACT
+from magmem.captures.formats.ffx_text import FFX_TEXT
 from magmem.captures.formats.k_ps import K_PS
+from magmem.captures.formats.kernel_lines import BOOT_ARENAS, KERNEL_HEAP, MEMORY_PRESSURE
 from magmem.captures.formats.kernel_tasks import HandlesReader, JobsReader
 from magmem.captures.formats.kstats import KSTATS
 from magmem.captures.formats.linux_cgroup import CGROUP
 from magmem.captures.formats.linux_files import LINUX_FILES
 from magmem.captures.formats.linux_oom import LINUX_OOM
 from magmem.captures.formats.linux_tables import FREE, LINUX_PS, PS_MEM, SMEM
+from magmem.captures.formats.mem_text import MEM_CSV, MEM_SUMMARY
 from magmem.captures.formats.oom import OomReader
 from magmem.captures.formats.procrank import PROCRANK
 from magmem.captures.formats.ps import PS
@@ -25,6 +28,7 @@ from magmem.captures.formats.smaps import SMAPS
 from magmem.captures.formats.threads import ThreadsReader
 from magmem.captures.formats.vmaps import VmapsReader
 from magmem.captures.formats.vmos import VmosReader
+from magmem.captures.formats.zxdb import ZXDB_ASPACE
 from magmem.captures.reading.dump import TextFormat
 from magmem.captures.reading.reader import ReaderFormat
 
@@ -57,5 +61,12 @@ FORMATS: tuple[TextFormat, ...] = (
     DUMPSYS_COMPACT,
     CGROUP,
     LINUX_OOM,
+    FFX_TEXT,
+    MEM_SUMMARY,
+    ZXDB_ASPACE,
+    KERNEL_HEAP,
+    BOOT_ARENAS,
+    MEMORY_PRESSURE,
+    MEM_CSV,  # bare numbers between commas: whatever else takes such a line goes first
 )
 """Every kind of dump in a text, in the order they are tried."""

@@ -11,6 +11,20 @@ import re
 from array import array
 from typing import Any
 
+from magmem.captures.formats.asd_lines import (
+    ASPACE_LINE,
+    BARE_MAP_LINE,
+    BESIDE_LINE,
+    LATER_VMO_LINE,
+    LIKE_LINE,
+    MAP_LINE,
+    MAPPED_LINE,
+    OBJECT_LINE,
+    PROTECTED_LINE,
+    VMAR_LINE,
+    VMO_LINE,
+    permissions,
+)
 from magmem.captures.reading.reader import MOST, Reader, Session
 from magmem.captures.reconcile.loose import Bundle, loose
 from magmem.snapshot import PAGE_BYTES
@@ -22,24 +36,7 @@ VMAR, MAPPING = (TABLES["regions"].columns["kind"].choices.index(k) for k in ("v
 KERNEL, USER = (TABLES["aspaces"].columns["kind"].choices.index(k) for k in ("kernel", "user"))
 PAGED, PHYSICAL = (TABLES["vmos"].columns["kind"].choices.index(k) for k in ("paged", "physical"))
 
-_HEX = "0x[0-9a-f]{1,40}|0"
-_RANGE = rf"({_HEX}) \[({_HEX}) ({_HEX})\] sz ({_HEX})"
-_COUNT = "([0-9]{1,19})"
-_ASPACE = re.compile(rf" *+as {_RANGE} fl ({_HEX}) ref {_COUNT} '(.*)' *+").fullmatch
-_VMAR = re.compile(rf"( *+)vmar {_RANGE} ref {_COUNT} '(.*)' *+").fullmatch
-_MAP = re.compile(
-    rf"( *+)map {_RANGE} mmufl ({_HEX}) vmo ({_HEX})/k{_COUNT} off ({_HEX}) p ?ages {_COUNT} "
-    rf"ref {_COUNT} '(.*)' *+"
-).fullmatch
-_VMO = re.compile(
-    rf" *+vmo ({_HEX})/k{_COUNT} size ({_HEX}) p ?ages {_COUNT} ref {_COUNT} parent k{_COUNT} *+"
-).fullmatch
-_OBJECT = re.compile(rf" *+object ({_HEX}) base ({_HEX}) size ({_HEX}) ref {_COUNT} *+").fullmatch
-_LIKE = re.compile(r" *+(?:as|vmar|map|vmo|object) 0x[0-9a-f]")
 _PROCESS = re.compile(r"proc:([0-9]{1,19})")
-
-READ, WRITE, EXECUTE, INVALID = 8, 0x10, 0x20, 0x80
-"""Bits of `arch_mmu_flags` (reference/machine-format.md)."""
 
 
 class AsdReader(Reader):
@@ -74,7 +71,7 @@ class AsdReader(Reader):
 
     def opens(self, line: str, number: int) -> bool:
         """An address space."""
-        if not _LIKE.match(line):
+        if not LIKE_LINE.match(line):
             return False
         command = self.session.command
         everything = command is not None and command.tool == "aspaces"
@@ -86,6 +83,9 @@ class AsdReader(Reader):
         self.first_aspace = len(self.aspace_dumps)
         self.above: list[tuple[int, int, int]] = []
         self.rooted = self.under_map = False
+        self.bare: tuple[re.Match[str], int] | None = None
+        self.protections: set[int] = set()
+        self.skipped = 0
         return self.take(line, number)
 
     def take(self, line: str, number: int) -> bool:
@@ -93,17 +93,30 @@ class AsdReader(Reader):
         word = line.lstrip(" ")[:3]
         origin = self.origin
         assert origin is not None  # noqa: S101
-        if word == "map" and (row := _MAP(line)) is not None:
+        if word == "map" and (row := MAP_LINE(line)) is not None:
             self._take_map(row, number)
-        elif word == "vmo" and (row := _VMO(line)) is not None:
+        elif word == "map" and (row := BARE_MAP_LINE(line)) is not None:
+            self.bare, self.protections = (row, number), set()
+            if row[6] is not None:
+                self.protections.add(self._number(row[6], number, "flags"))
+        elif self.bare is not None and (row := PROTECTED_LINE(line)) is not None:
+            self.protections.add(self._number(row[1], number, "flags"))
+        elif word == "vmo" and self.bare is not None and (row := MAPPED_LINE(line)) is not None:
+            self._take_mapped(self.bare[0], row, number)
+            self.bare = None
+        elif word == "vmo" and (row := VMO_LINE(line)) is not None:
             self._take_vmo(row, number)
-        elif word == "vma" and (row := _VMAR(line)) is not None:
+        elif word == "vmo" and (row := LATER_VMO_LINE(line)) is not None:
+            self._take_later_vmo(row, number)
+        elif BESIDE_LINE(line):
+            self.skipped += 1
+        elif word == "vma" and (row := VMAR_LINE(line)) is not None:
             self._take_vmar(row, number)
-        elif word == "obj" and (row := _OBJECT(line)) is not None:
+        elif word == "obj" and (row := OBJECT_LINE(line)) is not None:
             self._take_object(row, number)
-        elif word == "as " and (row := _ASPACE(line)) is not None:
+        elif word == "as " and (row := ASPACE_LINE(line)) is not None:
             self._take_aspace(row, number)
-        elif _LIKE.match(line):
+        elif LIKE_LINE.match(line):
             raise self.session.error(number, "a line of asd: as, vmar, map, vmo or object", line)
         else:
             return False
@@ -207,10 +220,52 @@ class AsdReader(Reader):
         self.vmos.append(len(self.vmo_dumps))
         self.offsets.append(offset)
         self.mmu_flags.append(flags)
-        self.perms.append(_permissions(flags))
+        self.perms.append(permissions(flags))
         self.resident.append(pages * PAGE_BYTES)
         self._vmo(addr, koid, name, number)
         self.under_map = True
+
+    def _take_mapped(self, bare: re.Match[str], row: re.Match[str], number: int) -> None:
+        """A mapping whose VMO stands on a line of its own, with pages or bytes inside its range."""
+        addr = self.address(row[1], number, "an address")
+        koid = self.count(row[2], number, "a koid")
+        offset = self.address(row[3], number, "an offset")
+        held = self.count(row[5] or row[6], number, "a count")
+        resident = held if row[4] == "bytes" else held * PAGE_BYTES
+        ref = self.count(row[8], number, "a count")
+        name = self.name(row[9], number)
+        if resident > -(-int(bare[5], 16) // PAGE_BYTES) * PAGE_BYTES:
+            raise self.session.error(number, f"{row[4]} that fit {bare[5]} bytes", str(held))
+        # Ranges of one mapping may be protected each in its own way: then none is told for all.
+        flags = next(iter(self.protections)) if len(self.protections) == 1 else -1
+        self._region(MAPPING, bare, number)
+        self.region_names.append(None)
+        self.refs.append(ref)
+        self.vmos.append(len(self.vmo_dumps))
+        self.offsets.append(offset)
+        self.mmu_flags.append(flags)
+        self.perms.append(permissions(flags) if flags >= 0 else None)
+        self.resident.append(resident)
+        self._vmo(addr, koid, name, number)
+        self.under_map = True
+
+    def _take_later_vmo(self, row: re.Match[str], number: int) -> None:
+        """A VMO whose pages may stand with its page lists, and whose parent has an address."""
+        addr = self.address(row[1], number, "an address")
+        koid = self.count(row[2], number, "a koid")
+        size = -1 if row[3] is None else self._number(row[3], number, "a size")
+        pages = -1 if row[4] is None else self.count(row[4], number, "a count of pages")
+        if pages > MOST // PAGE_BYTES:
+            raise self.session.error(number, "pages of 63 bits of bytes at most", row[4])
+        ref = self.count(row[5], number, "a count")
+        parent = 0 if row[7] is None else self.count(row[7], number, "a parent's koid")
+        self._belongs(addr, koid, number)
+        self.vmo_kinds[-1] = PAGED
+        self.vmo_sizes[-1] = size
+        self.vmo_pages[-1] = -1 if pages < 0 else pages * PAGE_BYTES
+        self.vmo_refs[-1] = ref
+        self.vmo_parents[-1] = parent or -1
+        self.under_map = False
 
     def _vmo(self, addr: int, koid: int, name: str | None, number: int) -> None:
         self.vmo_dumps.append(self.at)
@@ -271,6 +326,9 @@ class AsdReader(Reader):
     def end(self) -> None:
         """Every address space, if the command asked for all; else those shown."""
         rows = range(self.first_aspace, len(self.aspace_dumps))
+        if self.skipped and self.origin is not None:
+            message = f"{self.skipped} lines of page lists are left out: they belong to no koid"
+            self.session.note("skipped", self.origin.first_line, message)
         if rows:
             self._end_aspace()
         if any(self.aspace_kinds[row] == KERNEL for row in rows):
@@ -333,10 +391,3 @@ class AsdReader(Reader):
             "regions": loose("regions", self.dumps, self.lines, regions),
             "vmos": loose("vmos", self.vmo_dumps, self.vmo_lines, vmos),
         }
-
-
-def _permissions(flags: int) -> str:
-    if flags & INVALID:
-        return "---"
-    shown = (("r", READ), ("w", WRITE), ("x", EXECUTE))
-    return "".join(letter if flags & bit else "-" for letter, bit in shown)

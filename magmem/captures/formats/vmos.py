@@ -34,7 +34,11 @@ _PATTERNS = {
     "koid": "[0-9]{1,19}",
     "parent": "[0-9]{1,19}|-",
     "size": SIZE,
-    "alloc": f"{SIZE}|phys",
+    "alloc": f"{SIZE}|phys|\\?0x[0-9a-f]{{1,8}}\\?",
+    "comp": f"{SIZE}|phys|-",
+    # Where the kernel keeps it, and how many ancestors a look-up may walk: no column takes them.
+    "obj": "[^ ]++",
+    "#depth": "[0-9]{1,19}|-",
 } | dict.fromkeys(COUNTS, "[0-9]{1,19}")
 
 _HEADER = re.compile(
@@ -46,8 +50,11 @@ _HANDLES = re.compile(r" *+Handles to VMOs: *+")
 _MAPPED = re.compile(r" *+Mapped VMOs: *+")
 _TOTAL = re.compile(
     r" *+total: ([0-9]{1,19}) VMOs?, size (\??[0-9.]{1,21}[BkKMGTPE]), "
-    r"alloc (\??[0-9.]{1,21}[BkKMGTPE]) *+"
+    r"alloc (\??[0-9.]{1,21}[BkKMGTPE])(?: compressed \??[0-9.]{1,21}[BkKMGTPE])? *+"
 )
+_CUT = re.compile(r"\s*+\[([0-9]{1,19}) entries truncated\]\s*+")
+_SPELT = {"uncomp": "alloc"}
+"""Later headings of the same: bytes in memory, uncompressed."""
 _LIKE_USER_ROW = re.compile(rf" *+(?:{_RIGHTS}|-) ++-?[0-9]")
 _LIKE_KERNEL_ROW = re.compile(rf" *+(?:[0-9]{{1,20}}|-) ++(?:{_RIGHTS}|-) ++-?[0-9]")
 _SHORT = 200
@@ -110,6 +117,12 @@ class VmosReader(Reader):
             section = "handles" if line.lstrip(" ").startswith("handle") else "mapped"
             self._open("k vmos", number, section, koid)
         self._head(line)
+        self._note_unknown(number)
+
+    def _note_unknown(self, number: int) -> None:
+        for word in self.columns:
+            if word not in _PATTERNS:
+                self.session.unknown(self.origin.dump if self.origin else "vmos", word, number)
 
     def _open(self, dump: str, number: int, section: str, koid: int) -> None:
         self.begin(dump, number)
@@ -118,7 +131,8 @@ class VmosReader(Reader):
         self.row: re.Pattern[str] | None = None
         self.columns: list[str] = []
         self.first_row = len(self.koids)
-        self.closed = self.in_mapped = False
+        self.closed = self.in_mapped = self.cut = False
+        self.compressed: dict[str, int] = {}
         if koid > 0:
             self.processes[self.at] = (koid, number)
         elif section != "list":
@@ -128,7 +142,8 @@ class VmosReader(Reader):
     def _head(self, line: str) -> None:
         """Make the pattern of a row from the header's words; the last column is the name."""
         words = line.split()
-        self.columns = (["handle", "rights", *words[2:]] if words[1] != "koid" else words)[:-1]
+        words = ["handle", "rights", *words[2:]] if words[1] != "koid" else words
+        self.columns = [_SPELT.get(word, word) for word in words[:-1]]
         columns = " ++".join(f"({_PATTERNS.get(word, r'[^ ]++')})" for word in self.columns)
         self.row = re.compile(rf" *+{columns}(?: (.*)| *)")
 
@@ -143,9 +158,12 @@ class VmosReader(Reader):
         size, size_slack = self.size(told["size"], number) if "size" in told else (-1, 0)
         alloc_text = told.get("alloc")
         physical = alloc_text == "phys"
-        alloc, alloc_slack = (
-            (-1, 0) if physical or alloc_text is None else self.size(alloc_text, number)
-        )
+        # ?0x…? is a type that the tool itself did not know.
+        known = alloc_text is not None and not physical and "x" not in alloc_text
+        alloc, alloc_slack = self.size(alloc_text, number) if known and alloc_text else (-1, 0)
+        packed = told.get("comp", "-")
+        if packed not in ("-", "phys"):
+            self.compressed[told["koid"]] = self.size(packed, number)[0]
         parent_text = told.get("parent")
         parent = -1 if parent_text is None else self.count(parent_text, number, "a parent's koid")
         koid = self.count(told["koid"], number, "a koid")
@@ -156,7 +174,7 @@ class VmosReader(Reader):
         self.dumps.append(self.at)
         self.lines.append(number)
         self.koids.append(koid)
-        self.kinds.append(-1 if alloc_text is None else PHYSICAL if physical else PAGED)
+        self.kinds.append(PHYSICAL if physical else PAGED if known else -1)
         self.vmo_names.append(name)
         self.clones.append(-1 if parent_text is None else int(parent_text != "-"))
         self.parents.append(parent)
@@ -195,6 +213,10 @@ class VmosReader(Reader):
         total = _TOTAL.fullmatch(line)
         if total is not None:
             self._check_total(total, number)
+        elif (cut := _CUT.fullmatch(line)) is not None:
+            self.cut = True
+            message = f"{cut[1]} entries of {self.origin.dump} are cut off"
+            self.session.note("truncated", number, message)
         elif _MAPPED.fullmatch(line):
             self.section = "mapped" if self.section != "list" else "list"
             self.row = None
@@ -213,6 +235,7 @@ class VmosReader(Reader):
             self.section, self.row = "mapped", None
         if self.row is None or first == "handle":
             self._head(line)
+            self._note_unknown(number)
         else:
             self.closed = True
             self.close()
@@ -243,7 +266,7 @@ class VmosReader(Reader):
             abs(held[1] - size) > size_slack,
             abs(held[2] - alloc) > alloc_slack,
         )
-        if any(wrong) and not self.elided:
+        if any(wrong) and not self.elided and not self.cut:
             message = (
                 f"the totals say {total[1]} VMOs, size {total[2]}, alloc {total[3]}, but the rows "
                 f"hold {held[0]} VMOs, {held[1]} bytes, {held[2]} bytes allocated"
@@ -256,7 +279,14 @@ class VmosReader(Reader):
         if not self.closed:
             message = f"no header closes this {self.origin.dump}, so it may be cut short"
             self.session.note("truncated", self.origin.last_line, message)
-        self.covers("vmos", whole=self.closed and self.origin.dump == "k vmos all")
+        if packed := sum(self.compressed.values()):
+            message = (
+                f"the VMOs of {self.origin.dump} hold {packed} bytes of compressed "
+                "content, which is not in committed bytes"
+            )
+            self.session.note("remark", self.origin.first_line, message)
+        whole = self.closed and not self.cut and self.origin.dump == "k vmos all"
+        self.covers("vmos", whole=whole)
         if self.koid > 0:
             self.covers("processes", "handles", "mappings", whole=False)
 
