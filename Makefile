@@ -92,7 +92,7 @@ format: $(READY) ## Format the code
 
 constraints: $(READY) ## Renew constraints.txt from the newest releases for the oldest Python
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml --extra lab --extra dev --python-version $(OLDEST) \
+	$(BIN)/python -m uv pip compile pyproject.toml --extra lab --extra fleet --extra cluster --extra dev --python-version $(OLDEST) \
 	  --upgrade --no-annotate --no-header --quiet --output-file constraints.txt
 	$(BIN)/python -m pip freeze --all | grep '^pip==' >> constraints.txt
 	LC_ALL=C sort -f -o constraints.txt constraints.txt

@@ -33,6 +33,20 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
+def needed() -> dict[str, list[str]]:
+    """For each command on a fleet, the ones of its block before it: they make the fleet."""
+    first: dict[str, list[str]] = {}
+    so_far: list[str] = []
+    for typed, _ in commands():
+        if typed.startswith("fleet "):
+            first[typed] = list(so_far)
+            so_far.append(typed)
+    return first
+
+
+FIRST = needed()
+
+
 @pytest.mark.parametrize(("typed", "shown"), commands(), ids=[typed for typed, _ in commands()])
 def test_console_commands_print_what_is_shown(
     typed: str,
@@ -45,6 +59,9 @@ def test_console_commands_print_what_is_shown(
     if "live" in typed.split() and not sys.platform.startswith("linux"):
         pytest.skip("needs Linux")
     monkeypatch.chdir(tmp_path)
+    for before in FIRST.get(typed, ()):
+        assert run(shlex.split(before)) == 0
+    capsys.readouterr()
     if "handed-in" in typed:
         shutil.copytree(ROOT / "notebooks", tmp_path / "handed-in")
     endless = ["-n", "1"] if typed.startswith("top ") else []

@@ -160,7 +160,8 @@ def render(page: Page, before: Page | None, after: Page | None, pages: set[str])
 def write_site(folder: Path) -> list[Path]:
     """Write all pages; the folder appears whole or stays as it was. Returns the pages."""
     chapters = [chapter(path) for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
-    texts = [text_page(path) for path in sorted((ROOT / "docs").glob("*.md"))]
+    labs = [chapter(path) for path in sorted((ROOT / "notebooks" / "labs").glob("*.ipynb"))]
+    texts = [*labs, *(text_page(path) for path in sorted((ROOT / "docs").glob("*.md")))]
     pages = {page.page for page in (*chapters, *texts)}
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:

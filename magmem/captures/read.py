@@ -80,7 +80,7 @@ def _read_one(
         from magmem.linux.capture import capture_linux
 
         return capture_linux(progress=progress)
-    if not isinstance(source, str) or source != "-":
+    if source not in ("", "-"):
         from magmem.linux.saved import is_saved_tree, read_saved_tree
 
         if is_saved_tree(Path(source)):

@@ -8,10 +8,12 @@ of processes; links in it lead nowhere and are left out.
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,11 +47,14 @@ _OF_SYS = re.compile(r"(?:.*/)?(sys/(?:fs/cgroup|kernel/mm/hugepages)/.*)")
 
 def is_saved_tree(path: Path) -> bool:
     """Whether a path may be one: a folder, or a tar ball."""
-    if path.is_dir():
-        return True
     try:
-        return path.is_file() and tarfile.is_tarfile(path)
-    except OSError:
+        if path.is_dir():
+            return True
+        if not path.is_file():
+            return False
+        with tarfile.open(path, "r:*") as tar:
+            return tar.next() is not None  # a file that begins with a block of 0 is no tar ball
+    except (OSError, ValueError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
         return False
 
 
@@ -75,7 +80,7 @@ def read_saved_tree(path: Path, progress: Callable[[int, int], object] | None = 
     with TemporaryDirectory(prefix="magmem-") as scratch:
         try:
             _lay_out(path, Path(scratch))
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise CaptureError(str(path), "", "a whole tar ball", str(error)) from error
         return _of_folder(Path(scratch), path, progress)
 
@@ -88,7 +93,8 @@ def _of_folder(
     root = _proc_in(folder)
     if root is None:
         expected = "a proc file system: folders of processes (NUMBER/smaps, NUMBER/stat …)"
-        raise CaptureError(str(named), "", expected, "none")
+        kind = "directory" if named.is_dir() else "tar ball"
+        raise CaptureError(str(named), "", expected, f"a {kind} without one")
     snap = capture_linux(proc=root, progress=progress)
     return snap.renamed(named.name)
 
