@@ -132,5 +132,7 @@ def test_an_interrupt_ends_without_a_traceback(delay: float) -> None:
     finally:
         child.kill()
         child.wait(20)
-    assert child.returncode in (0, 130), told  # 0: it had finished
+    # 0: it had finished. While Python itself ends, the signal ends the process without a word, and
+    # a shell reports that as 130 too.
+    assert child.returncode in (0, 130, -signal.SIGINT), told
     assert b"Traceback" not in told, told

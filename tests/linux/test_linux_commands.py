@@ -39,7 +39,7 @@ def test_capture_is_read_by_every_command(
     told = capsys.readouterr()
     assert told.out == ""
     snap = magmem.read_capture(path)
-    assert told.err.endswith(f"{path}: 1 process, {len(snap.mappings)} mappings\n")
+    assert told.err.endswith(f"{path}: 1 process, {len(snap.mappings):,} mappings\n")
     assert snap.processes["koid"].tolist() == [os.getpid()]
     assert len(snap.mappings) > 10
     assert run(["vmaps", HERE, str(path)]) == 0
