@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 lab: $(READY) ## Open the course in JupyterLab
 	@$(BIN)/python .jupyter/lab.py
 
-test: $(READY) lint types unit pythons js notebooks-check ## Run every test (not the browser's)
+test: $(READY) lint types unit js notebooks-check ## Run every test (not the browser's)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
